@@ -282,8 +282,8 @@ class Request(Generic[T_co]):
     :param read_timeout: the request fails if the server sends nothing for this many seconds. The connection's
         ``request_timeout`` applies if it is longer, or if ``read_timeout`` is ``None``.
     :param moved: a function to call while a file is sent or received. Its first argument is how many bytes of
-        the file were sent or received in this attempt. The second one is the file's size in bytes; ``None``
-        if the server does not report it.
+        the file were sent or received in this attempt; an attempt begins with 0. The second one is the file's
+        size in bytes; ``None`` if the server does not report it. An error that it raises ends the request.
     """
 
     operation: str

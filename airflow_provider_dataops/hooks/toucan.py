@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.errors import ApiError, InvalidArgumentError, UploadError
+from airflow_provider_dataops.errors import ApiError, DataOpsError, InvalidArgumentError, UploadError
 from airflow_provider_dataops.files.sources import sources
 from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ToucanHook", "Uploaded"]
 
-#: How many files are uploaded at the same time.
+#: How many files are uploaded at the same time, if a login has confirmed the credentials.
 PARALLEL_UPLOADS = 4
 
 
@@ -60,8 +62,10 @@ class ToucanHook(DataOpsHook[ToucanApi]):
     ) -> list[Uploaded]:
         """Replace the files of data sources, and return the uploaded files.
 
-        Files are streamed, several at a time. The first file is sent alone. If Toucan refuses the
-        credentials, the hook sends no other file.
+        Files are streamed. With the ``auth_type`` ``login``, the first file is sent alone, and then four
+        files at a time. With ``basic`` and ``bearer``, each request contains the credentials, and several
+        refusals at once could lock the account. So one file is sent at a time. After a refusal, the hook
+        sends no other file.
 
         :param source: a local path or the URL of an object store: a file, a folder, or a pattern with ``*``.
         :param filename: the name of the data source in the small app's configuration; the file's own name by
@@ -77,11 +81,22 @@ class ToucanHook(DataOpsHook[ToucanApi]):
         toucan_work.check_upload(filename, validation, stage, upload_mode)
         app = self.api.small_app(small_app)
         named = _named(sources(source), filename)
+        killed = threading.Event()
+
+        def end_if_killed(_position: int, _size: int | None) -> None:
+            if killed.is_set():
+                raise DataOpsError("the upload was stopped, because the task has ended")
 
         def send(file: StoredFile, name: str) -> Uploaded:
             upload_id = uuid4().hex if upload_mode == toucan_work.DROPZONE else ""
             exchange = self.api.upload_data_source(
-                app, name, file, validation=validation, stage=stage, upload_id=upload_id
+                app,
+                name,
+                file,
+                validation=validation,
+                stage=stage,
+                upload_id=upload_id,
+                moved=end_if_killed,
             )
             accepted = self.run(exchange)
             self.log.info("Uploaded %s (%d bytes) to data source %s of %s", file.path, file.size, name, app)
@@ -89,15 +104,22 @@ class ToucanHook(DataOpsHook[ToucanApi]):
 
         if len(named) == 1:
             return [send(*named[0])]
-        return self._all_sent(named, send)
+        return self._all_sent(named, send, killed)
 
     def _all_sent(
-        self, named: list[tuple[StoredFile, str]], send: Callable[[StoredFile, str], Uploaded]
+        self,
+        named: list[tuple[StoredFile, str]],
+        send: Callable[[StoredFile, str], Uploaded],
+        killed: threading.Event,
     ) -> list[Uploaded]:
-        given_up = threading.Event()
+        """Send the files and return the uploads, in the order of the files.
+
+        :param killed: is set when an exception such as a timeout ends the task. Then ``send`` must end soon.
+        """
+        refused = threading.Event()
 
         def attempt(file: StoredFile, name: str) -> Uploaded | Exception:
-            if given_up.is_set():
+            if refused.is_set():
                 return InvalidArgumentError(
                     "not sent, because Toucan refused the credentials for another file"
                 )
@@ -106,17 +128,29 @@ class ToucanHook(DataOpsHook[ToucanApi]):
             except Exception as error:
                 self.log.error("%s was not uploaded: %s", file.path, error)
                 if isinstance(error, ApiError) and error.locks_out:
-                    given_up.set()
+                    refused.set()
                 return error
 
-        outcomes = [attempt(*named[0])]
-        with ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload") as pool:
+        first, *others = named
+        outcomes = [attempt(*first)]
+        if self.api.token is None:
+            outcomes += [attempt(*pair) for pair in others]
+        else:
+            pool = ThreadPoolExecutor(PARALLEL_UPLOADS, thread_name_prefix="upload")
             try:
-                outcomes += pool.map(lambda pair: attempt(*pair), named[1:])
+                futures = [
+                    pool.submit(copy_context().run, partial(attempt, file, name)) for file, name in others
+                ]
+                # Wait in short steps: Python handles a signal that arrives just before a wait only after it.
+                while wait(futures, timeout=1.0).not_done:
+                    pass
+                outcomes += [future.result() for future in futures]
             except BaseException:
-                # The task was killed: start no further upload.
-                given_up.set()
+                killed.set()
                 raise
+            finally:
+                # After an exception, do not wait for uploads under way: they may wait minutes for a response.
+                pool.shutdown(wait=False, cancel_futures=True)
         paths = [str(file.path) for file, _ in named]
         failures = {p: o for p, o in zip(paths, outcomes, strict=True) if isinstance(o, Exception)}
         done = [outcome for outcome in outcomes if isinstance(outcome, Uploaded)]

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
     """Replaces the files of data sources.
 
-    The operator streams four files at a time. If some uploads fail, it still uploads the others, and then
-    raises one error that lists every failure. If a request fails, the operator sends it again. This is safe,
-    because an upload overwrites the file of the same name.
+    The operator streams the files: four at a time with the ``auth_type`` ``login``, else one at a time. If
+    some uploads fail, it still uploads the others, and then raises one error that lists every failure. If a
+    request fails, the operator sends it again. This is safe, because an upload overwrites the file of the
+    same name.
 
     Returns a list with ``source`` and ``filename`` of each file. If the backend reports an operation for a
     file, the file's entry also contains ``operation_id``. A

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import logging
+import select
 import time
 from contextvars import ContextVar
 from enum import StrEnum
@@ -72,9 +73,13 @@ class NotConnectedError(HTTPError):
 class _TimedReader(io.RawIOBase):
     """Reads from a socket until a deadline. The socket's own timeout is not enough: each byte restarts it."""
 
-    def __init__(self, raw: io.RawIOBase, seconds: float) -> None:
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:
+        # Do not use wait_for_read of urllib3, because it makes a new object for each call.
+        self._arrived = select.poll()
+        self._arrived.register(sock, select.POLLIN)
         self._raw = raw
         self._seconds = seconds
+        self._failure: OSError | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -85,14 +90,32 @@ class _TimedReader(io.RawIOBase):
         """Return ``True``, because :class:`io.BufferedReader` requires it."""
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
-        """Read the bytes that have arrived.
+    def readinto(self, buffer: Any) -> int:
+        """Read the bytes that have arrived. Wait only for the first of them.
 
+        :raises OSError: if the connection failed, and all bytes before the failure were returned.
         :raises TimeoutError: if the deadline has passed.
         """
+        view = memoryview(buffer)
+        filled = self._read(view)
+        # TLS returns records of at most 16 KiB. To collect them saves a fifth of the CPU time of a download.
+        while 0 < filled < len(view) and self._arrived.poll(0):
+            try:
+                more = self._read(view[filled:])
+            except OSError as error:
+                self._failure = error
+                break
+            if not more:
+                break
+            filled += more
+        return filled
+
+    def _read(self, view: memoryview) -> int:
+        if self._failure is not None:
+            raise self._failure
         if time.monotonic() > self._deadline:
             raise TimeoutError("the response arrives too slowly")
-        return self._raw.readinto(buffer)
+        return self._raw.readinto(view) or 0
 
     def close(self) -> None:
         """Close the socket's file."""
@@ -105,7 +128,7 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._reader = _TimedReader(self.fp.detach(), sock.gettimeout() or 0.0)
+        self._reader = _TimedReader(sock, self.fp.detach(), sock.gettimeout() or 0.0)
         self.fp = io.BufferedReader(self._reader)
 
     def begin(self) -> None:
@@ -150,12 +173,26 @@ class _Connection(HTTPConnection):
         self._enter(Stage.TLS)
 
 
+class _PlainConnection(_Connection):
+    def send(self, data: Any) -> None:
+        """Send bytes. The timeout ends the request only if no byte is sent meanwhile.
+
+        ``sendall`` of a socket without TLS applies the timeout to all bytes together. So a large block would
+        fail on a slow connection. With TLS, ``sendall`` applies the timeout to each record of 16 KiB.
+        """
+        if self.sock is None:
+            self.connect()
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self.sock.send(rest) :]
+
+
 class _SecureConnection(_Connection, HTTPSConnection):
     pass
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
+    ConnectionCls = _PlainConnection
 
 
 class _SecurePool(HTTPSConnectionPool):

@@ -12,7 +12,9 @@ from airflow_provider_dataops.errors import MalformedReplyError, ReplyTooLargeEr
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: How many bytes are read or decompressed at once.
+#: How many bytes are sent, read or decompressed at once. An upload over TLS is a tenth slower with 64 KiB,
+#: and at most a twentieth faster with 1 MiB. On a slow connection, larger blocks would delay the lines of
+#: progress.
 CHUNK = 256 * 1024
 #: How many bytes of an error response's body are read. The error's message quotes only the start of the body.
 MAX_ERROR_BYTES = 1024 * 1024

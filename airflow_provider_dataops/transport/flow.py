@@ -97,8 +97,10 @@ class _Flow:
         standstill = Standstill(self.clock)
         transfer = self._transfer(request)
         if transfer is not None:
+            report = request.moved
 
             def moved(position: int, size: int | None) -> None:
+                report(position, size)
                 standstill.reached(position)
                 transfer.moved(position, size)
 

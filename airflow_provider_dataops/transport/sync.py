@@ -36,7 +36,7 @@ from airflow_provider_dataops.transport.adapter import BoundedAdapter, NotConnec
 from airflow_provider_dataops.transport.body import CHUNK, BodyBuffer, Unpacker
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, trusted
-from airflow_provider_dataops.transport.upload import Upload, streamed
+from airflow_provider_dataops.transport.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,7 +161,8 @@ class SyncDriver:
         if isinstance(request.body, Body):
             content, content_type = request.body.content, request.body.content_type
         elif request.body is not None:
-            upload, content, content_type = streamed(request.body, request.moved)
+            content = upload = Upload(request.body, request.moved)
+            content_type = upload.content_type
         if content_type:
             headers["Content-Type"] = content_type
         if request.sink is not None:
@@ -211,6 +212,7 @@ class SyncDriver:
             size = announced_size(names)
             unpacker = Unpacker(headers.get("Content-Encoding", ""))
             received = 0
+            request.moved(received, size)
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 for piece in unpacker.pieces(chunk):
                     request.sink.write(piece)

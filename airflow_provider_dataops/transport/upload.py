@@ -2,65 +2,51 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_dataops.core.http import FileBody, FileSource, MultipartBody
+from airflow_provider_dataops.core.http import FileBody, MultipartBody
 from airflow_provider_dataops.errors import DataOpsError, FileAccessError
 from airflow_provider_dataops.transport.body import CHUNK
+from airflow_provider_dataops.transport.form import Frame, frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def streamed(
-    body: FileBody | MultipartBody, moved: Callable[[int, int | None], None]
-) -> tuple[Upload, Any, str | None]:
-    """Open a file, and return it together with the body for ``requests`` and the body's media type.
-
-    :param moved: called with how many bytes of the file were read so far, and with its size.
-    :raises FileAccessError: if the file cannot be opened.
-    """
-    upload = Upload(body.source, moved)
-    if isinstance(body, FileBody):
-        return upload, upload, body.content_type
-    # Import this library here, because only uploads of forms need it.
-    from requests_toolbelt import MultipartEncoder
-
-    form = MultipartEncoder([*body.fields, (body.name, (body.filename, upload, body.content_type))])
-    return upload, form, form.content_type
-
-
 class Upload:
-    """A file that ``requests`` reads and sends: exactly the announced number of bytes, or an error is raised.
+    """A body that ``requests`` sends: exactly the announced number of bytes, or an error is raised.
 
-    :param source: the file.
-    :param moved: called with how many bytes of the file were read so far, and with its size.
+    It has no method ``read``, because ``urllib3`` would then read blocks of only 16 KiB.
+
+    :param body: the file, alone or in a form.
+    :param moved: called with how many bytes of the file were read so far, first with 0, and with its size.
+    :ivar content_type: the media type of the body.
+    :ivar failure: the error that ended the upload, if the file could not be read.
+    :raises FileAccessError: if the file cannot be opened.
+    :raises InvalidArgumentError: if the name of the file cannot be sent in a form.
     """
 
-    def __init__(self, source: FileSource, moved: Callable[[int, int | None], None]) -> None:
+    def __init__(self, body: FileBody | MultipartBody, moved: Callable[[int, int | None], None]) -> None:
+        self._frame = frame(body) if isinstance(body, MultipartBody) else Frame(b"", b"", body.content_type)
+        self.content_type = self._frame.content_type
         self.failure: DataOpsError | None = None
-        self._source = source
+        self._source = body.source
         self._moved = moved
-        self._left = source.size
-        self._file = source.open()
+        self._file = body.source.open()
 
     @property
     def len(self) -> int:
-        """How many bytes are still to be read. ``requests`` takes it as the ``Content-Length``."""
-        return self._left
+        """The size of the body in bytes. ``requests`` takes it as the ``Content-Length``."""
+        return len(self._frame.before) + self._source.size + len(self._frame.after)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Return the chunks of the file. ``requests`` streams a body only if it has this method."""
-        return iter(partial(self.read, CHUNK), b"")
-
-    def read(self, size: int) -> bytes:
-        """Return at most ``size`` of the next bytes.
+        """Return the blocks of the body, with at most :data:`.body.CHUNK` bytes of the file each.
 
         :raises FileAccessError: if the file cannot be read, or has changed since its size was read.
         """
+        yield self._frame.before
         try:
-            return self._next(size)
+            yield from self._blocks()
         except DataOpsError as error:
             self.failure = error
             raise
@@ -68,17 +54,20 @@ class Upload:
             # Catch all exceptions: clients of object stores raise their own classes.
             self.failure = FileAccessError(f"{self._source.name}: {type(error).__name__}: {error}")
             raise self.failure from error
+        yield self._frame.after
 
-    def _next(self, size: int) -> bytes:
-        chunk = self._file.read(min(size, self._left))
-        self._left -= len(chunk)
-        # If the file was changed, raise before the last bytes are sent, so that the server rejects the
-        # incomplete body.
-        if (not chunk and self._left) or (chunk and not self._left and self._source.has_changed()):
-            raise FileAccessError(f"{self._source.name} was changed during the upload")
-        size = self._source.size
-        self._moved(size - self._left, size)
-        return chunk
+    def _blocks(self) -> Iterator[bytes]:
+        position, size = 0, self._source.size
+        self._moved(position, size)
+        while position < size:
+            block = self._file.read(min(CHUNK, size - position))
+            position += len(block)
+            # If the file was changed, raise before the last bytes are sent, so that the server rejects the
+            # incomplete body.
+            if not block or (position == size and self._source.has_changed()):
+                raise FileAccessError(f"{self._source.name} was changed during the upload")
+            self._moved(position, size)
+            yield block
 
     def close(self) -> None:
         """Close the file."""

@@ -83,11 +83,9 @@ class Wire(HTTPAdapter):
         body: Any = request.body
         if body is None or isinstance(body, bytes):
             return body or b""
-        chunks = []
+        assert not hasattr(body, "read"), "urllib3 would read it in blocks of 16 KiB"
         try:
-            while chunk := body.read(16_384):
-                chunks.append(chunk)
+            return b"".join(body)
         except OSError as error:
             broken = urllib3.exceptions.ProtocolError("Connection aborted.", error)
             raise requests.ConnectionError(broken) from error
-        return b"".join(chunks)

@@ -54,7 +54,7 @@ from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch
 from airflow_provider_dataops.platforms.toucan.work import Work, stage_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_provider_dataops.core.tokens import Token
 
@@ -195,6 +195,7 @@ class ToucanApi(Api):
         validation: bool = False,
         stage: str | None = None,
         upload_id: str = "",
+        moved: Callable[[int, int | None], None] = lambda _position, _size: None,
     ) -> Exchange[Accepted]:
         """Upload the file of a data source. It replaces a file of the same name.
 
@@ -205,6 +206,7 @@ class ToucanApi(Api):
             guide shows only the value ``false``.
         :param stage: ``staging``, or ``None`` for production.
         :param upload_id: if not empty, send the form fields of a chunked upload, with this id and one chunk.
+        :param moved: called while the file is sent; see :class:`~airflow_provider_dataops.core.http.Request`.
         """
         # json.dumps writes only ASCII. This is needed, because the server does not know the character set of
         # a form field.
@@ -225,6 +227,7 @@ class ToucanApi(Api):
             read_accepted,
             repeatable=True,
             read_timeout=UPLOAD_READ_TIMEOUT,
+            moved=moved,
         )
 
     def submit(self, small_app: str | None, work: Work) -> Exchange[Accepted]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
+import select
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -14,7 +17,8 @@ from urllib3 import exceptions as low
 from urllib3.connection import HTTPConnection
 
 from airflow_provider_dataops.errors import TransportError
-from airflow_provider_dataops.transport.adapter import NotConnectedError
+from airflow_provider_dataops.transport import adapter
+from airflow_provider_dataops.transport.adapter import NotConnectedError, _PlainConnection
 from tests.unit.transport.failures import RESET
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ def not_connected(reason: Exception) -> Exception:
     return error
 
 
+NO_SOCKET: Any = None
 PLAIN = HTTPConnection("h", 443)
 
 
@@ -91,3 +96,87 @@ def test_the_error_shows_whether_the_server_may_have_processed_the_request(
         worker.create(error)
     assert caught.value.not_sent is not_sent
     assert caught.value.may_have_been_processed is not not_sent
+
+
+class Records(io.RawIOBase):
+    """Returns one TLS record for each read, or raises an error."""
+
+    def __init__(self, *records: bytes | OSError) -> None:
+        self.records = list(records)
+
+    def readinto(self, buffer: Any) -> int:
+        record = self.records.pop(0) if self.records else b""
+        if isinstance(record, OSError):
+            raise record
+        buffer[: len(record)] = record
+        return len(record)
+
+
+@dataclass
+class Looks:
+    """Replaces the object that asks the system whether a socket has more bytes."""
+
+    arrived: list[bool]
+
+    def register(self, _sock: Any, events: int) -> None:
+        assert events == select.POLLIN
+
+    def poll(self, timeout: int) -> list[bool]:
+        assert timeout == 0
+        return [True] if self.arrived.pop(0) else []
+
+
+class TestReader:
+    @pytest.fixture
+    def arrived(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+        """Whether more bytes have arrived, for each time the reader looks."""
+        looks = Looks([])
+        monkeypatch.setattr(select, "poll", lambda: looks)
+        return looks.arrived
+
+    def reader(self, *records: bytes | OSError, seconds: float = 60.0) -> io.RawIOBase:
+        # The fixture replaces the only object that uses the socket.
+        return adapter._TimedReader(NO_SOCKET, Records(*records), seconds)
+
+    def test_records_that_have_arrived_are_read_together(self, arrived: list[bool]) -> None:
+        arrived += [True, False]
+        reader = self.reader(b"ab", b"cd", b"ef")
+        assert reader.read(100) == b"abcd"
+        assert reader.read(2) == b"ef"
+        assert arrived == []
+
+    def test_an_error_does_not_hide_the_bytes_before_it(self, arrived: list[bool]) -> None:
+        arrived += [True]
+        reader = self.reader(b"ab", ConnectionResetError(104, "reset"))
+        assert reader.read(100) == b"ab"
+        for _ in range(2):
+            with pytest.raises(ConnectionResetError):
+                reader.read(100)
+
+    def test_the_end_of_the_response_is_no_error(self, arrived: list[bool]) -> None:
+        arrived += [True]
+        reader = self.reader(b"ab")
+        assert (reader.read(100), reader.read(100)) == (b"ab", b"")
+
+    def test_nothing_is_read_after_the_deadline(self, arrived: list[bool]) -> None:
+        with pytest.raises(TimeoutError, match="too slowly"):
+            self.reader(b"ab", seconds=-1.0).read(100)
+
+
+class SlowSocket:
+    """A socket on a slow connection. It takes a few bytes at a time."""
+
+    def __init__(self) -> None:
+        self.received = b""
+
+    def send(self, data: memoryview) -> int:
+        self.received += data[:1_000]
+        return min(1_000, len(data))
+
+
+def test_the_timeout_applies_to_each_part_of_a_block() -> None:
+    connection = _PlainConnection("h")
+    sock = SlowSocket()
+    connection.sock = sock
+    connection.send(bytes(2_500) + b"end")
+    assert sock.received == bytes(2_500) + b"end"

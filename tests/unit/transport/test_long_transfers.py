@@ -99,10 +99,11 @@ def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_an_upload_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    worker.upload(SlowSource(bytes(40_000), worker.clock), RESET, reply())
+    worker.upload(SlowSource(bytes(600_000), worker.clock), RESET, reply())
     progress = [
-        "Uploaded 32.8 kB of 40.0 kB to Quantemplate (27 bytes/s, about 4 min left): claims.csv",
-        "Uploaded all 40.0 kB to Quantemplate in 20 min (33 bytes/s), waiting for the response: claims.csv",
+        "Uploaded 262 kB of 600 kB to Quantemplate (437 bytes/s, about 13 min left): claims.csv",
+        "Uploaded 524 kB of 600 kB to Quantemplate (437 bytes/s, about 3 min left): claims.csv",
+        "Uploaded all 600 kB to Quantemplate in 30 min (333 bytes/s), waiting for the response: claims.csv",
     ]
     again = "The upload to Quantemplate starts again at the first byte: claims.csv"
     assert messages(caplog) == [*progress, again, *progress]
@@ -125,10 +126,10 @@ def test_an_upload_of_a_form_logs_its_progress(worker: Worker, caplog: pytest.Lo
     worker.wire.expect(reply(body={"id": "o-1"}))
     api = toucan()
     worker.driver(api).run(
-        api.upload_data_source("demo", "sales.csv", SlowSource(bytes(60_000), worker.clock))
+        api.upload_data_source("demo", "sales.csv", SlowSource(bytes(600_000), worker.clock))
     )
-    assert "of 60.0 kB to Toucan (" in messages(caplog)[0]
-    assert messages(caplog)[-1].startswith("Uploaded all 60.0 kB to Toucan in ")
+    assert messages(caplog)[0].startswith("Uploaded 262 kB of 600 kB to Toucan (")
+    assert messages(caplog)[-1].startswith("Uploaded all 600 kB to Toucan in 30 min ")
 
 
 def test_a_download_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
@@ -136,8 +137,9 @@ def test_a_download_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureF
     content = bytes(600_000)
     worker.download(SlowSink(worker.clock), reply(body=content, headers={"Content-Length": "600000"}))
     assert messages(caplog) == [
+        "Downloaded 262 kB of 600 kB from Quantemplate (437 bytes/s, about 13 min left): claims.csv",
         "Downloaded 524 kB of 600 kB from Quantemplate (437 bytes/s, about 3 min left): claims.csv",
-        "Downloaded all 600 kB from Quantemplate in 20 min (500 bytes/s): claims.csv",
+        "Downloaded all 600 kB from Quantemplate in 30 min (333 bytes/s): claims.csv",
     ]
 
 
@@ -146,7 +148,29 @@ def test_a_download_of_unknown_size_logs_its_progress(
 ) -> None:
     caplog.set_level("INFO")
     worker.download(SlowSink(worker.clock), reply(body=bytes(600_000)))
-    assert messages(caplog)[0] == "Downloaded 524 kB from Quantemplate (437 bytes/s): claims.csv"
+    assert messages(caplog)[0] == "Downloaded 262 kB from Quantemplate (437 bytes/s): claims.csv"
+
+
+BUSY = reply(503, headers={"Retry-After": "20"})
+
+
+def test_the_pause_before_a_repeated_upload_is_no_progress(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    worker.upload(MemorySource(b"a,b\n"), BUSY, reply())
+    assert len(worker.wire.sent) == 3
+    assert messages(caplog) == []
+
+
+def test_the_pause_before_a_repeated_download_is_no_progress(
+    worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    short, whole = (reply(body=body, headers={"Content-Length": "4"}) for body in (b"a,b", b"a,b\n"))
+    worker.download(MemorySink(), *[short] * 5, whole)
+    assert sum(worker.slept) > 5.0
+    assert messages(caplog) == []
 
 
 def test_a_request_without_a_file_counts_nothing(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:

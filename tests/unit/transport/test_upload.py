@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.core.http import MultipartBody, Request, call, read_nothing
-from airflow_provider_dataops.errors import FileAccessError
+from airflow_provider_dataops.core.http import FileBody, MultipartBody, Request, call, read_nothing
+from airflow_provider_dataops.errors import FileAccessError, InvalidArgumentError
+from airflow_provider_dataops.transport.body import CHUNK
 from airflow_provider_dataops.transport.sync import SyncDriver
+from airflow_provider_dataops.transport.upload import Upload
 from tests.unit.fakes import FakeClock, reply
 from tests.unit.platforms.apis import MemorySource, tamr
 from tests.unit.wire import Wire
@@ -49,18 +51,24 @@ def parts(sent: Sent) -> list[Any]:
 
 
 def test_text_and_file_are_sent_with_their_length(wire: Wire) -> None:
-    content = bytes(range(256)) * 1_000
+    content = bytes(range(256)) * 3_000
     upload(MemorySource(content), reply(), wire=wire)
     [sent] = wire.sent
     data, file = parts(sent)
     assert data["Content-Disposition"] == 'form-data; name="data"'
-    assert "Content-Type" not in data
     assert data.get_payload(decode=True).decode() == '{"filename":"été.csv"}'
-    assert 'name="file"' in sent.body.split(b"\r\n\r\n")[1].decode()
     assert file.get_content_type() == "application/octet-stream"
     assert content in sent.body
     assert sent.headers["Content-Length"] == str(len(sent.body))
     assert "Transfer-Encoding" not in sent.headers
+
+
+def test_an_empty_file_is_sent_in_a_form(wire: Wire) -> None:
+    upload(MemorySource(b""), reply(), wire=wire)
+    [sent] = wire.sent
+    boundary = sent.headers["Content-Type"].partition("boundary=")[2]
+    assert sent.body.endswith(f"\r\n\r\n\r\n--{boundary}--\r\n".encode())
+    assert sent.headers["Content-Length"] == str(len(sent.body))
 
 
 def test_each_attempt_sends_the_whole_file(wire: Wire) -> None:
@@ -84,3 +92,31 @@ def test_a_file_that_becomes_shorter_raises_an_error(wire: Wire) -> None:
 
     with pytest.raises(FileAccessError, match=r"claims\.csv was changed"):
         upload(Shrinking(b"a,b\n"), wire=wire)
+
+
+def test_a_form_with_a_changed_file_is_not_completed() -> None:
+    class Changed(MemorySource):
+        def has_changed(self) -> bool:
+            return True
+
+    body = Upload(MultipartBody([("data", "x")], "file", "a.csv", Changed(bytes(CHUNK + 1))), lambda *_: None)
+    blocks = iter(body)
+    assert len(next(blocks) + next(blocks)) < body.len - 1
+    with pytest.raises(FileAccessError, match=r"claims\.csv was changed"):
+        next(blocks)
+    assert isinstance(body.failure, FileAccessError)
+
+
+def test_the_file_is_sent_in_large_blocks() -> None:
+    reports: list[tuple[int, int | None]] = []
+    body = Upload(FileBody(MemorySource(bytes(2 * CHUNK + 1))), lambda *report: reports.append(report))
+    assert [len(block) for block in body if block] == [CHUNK, CHUNK, 1]
+    size = 2 * CHUNK + 1
+    assert reports == [(0, size), (CHUNK, size), (2 * CHUNK, size), (size, size)]
+
+
+def test_a_file_name_that_is_not_unicode_fails_before_the_file_is_opened(wire: Wire) -> None:
+    source = MemorySource(b"a")
+    with pytest.raises(InvalidArgumentError, match=r"file name 'caf\\udce9.csv' cannot be encoded"):
+        upload(source, wire=wire, filename="caf\udce9.csv")
+    assert source.opened == []
