@@ -58,6 +58,7 @@ class SharedConnection:
 
     def __post_init__(self) -> None:
         """Create the lanes. Each lane is a place for one request at a time."""
+        self.gate.refusals.is_accepted = not self.api.locks_out
         self._lanes = Lanes(self.api.settings.options.max_concurrent_requests, self.api.risks_lockout)
 
     @property
@@ -98,9 +99,8 @@ class SharedConnection:
             except ApiError as error:
                 now = self.driver.clock.monotonic()
                 self.gate.failed(error, sent_at, now)
-                if self.gate.refusal(now) is not None:
-                    # These credentials are not sent again, so the waiting requests can fail now.
-                    self.reopened.set()
+                # If these credentials are not sent again, the waiting requests can fail now.
+                self.reopened.set()
                 raise
             self.gate.succeeded(sent_at)
             self.reopened.set()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 OPENS_AFTER = 60.0
 #: While the circuit breaker is open, this many seconds pass between two requests.
 PROBE_INTERVAL = 60.0
+#: If rejections can lock the account, requests with new credentials are at least this many seconds apart,
+#: until one of them gets a response.
+NEW_INTERVAL = 2.0
 #: If rejections can lock the account, the triggerer waits this many seconds after the second rejection before
 #: it sends the credentials again.
 LOCKOUT = 15 * 60.0
@@ -60,12 +63,15 @@ class Refusals:
     :param opens_at: when the next request may send the credentials.
     :param repeated_at: when a request sent the credentials again for the first time after a rejection.
     :param is_final: whether that request was rejected, too.
+    :param is_accepted: whether the credentials were accepted before. New credentials are sent by one request
+        at a time. Otherwise a user who corrects a wrong password wrongly could lock the account.
     """
 
     last: ApiError | None = None
     opens_at: float = 0.0
     repeated_at: float = math.inf
     is_final: bool = False
+    is_accepted: bool = True
 
     def count(self, error: ApiError, sent_at: float, now: float) -> None:
         """Record that a request was rejected.
@@ -79,11 +85,14 @@ class Refusals:
     def admit(self, now: float) -> None:
         """Record that a request is sent.
 
-        After a rejection, the next request waits for the response to this one, but at most for a minute.
+        After a rejection, the next request waits for the response to this one, but at most for a minute. With
+        new credentials, it waits at most :data:`NEW_INTERVAL` seconds.
         """
         if self.last is not None:
             self.repeated_at = min(self.repeated_at, now)
             self.opens_at = now + PROBE_INTERVAL
+        elif not self.is_accepted:
+            self.opens_at = now + NEW_INTERVAL
 
 
 @dataclass
@@ -133,7 +142,7 @@ class RequestGate:
         :param sent_at: when the request was sent.
         """
         self.breaker.close()
-        if sent_at >= self.refusals.repeated_at:
+        if sent_at >= self.refusals.repeated_at or not self.refusals.is_accepted:
             self.refusals = Refusals()
 
     def failed(self, error: ApiError, sent_at: float, now: float) -> None:
@@ -144,6 +153,9 @@ class RequestGate:
         # A 403 does not count as a rejection: the user may still have permission for other requests.
         if error.locks_out and isinstance(error, AuthenticationError):
             self.refusals.count(error, sent_at, now)
+        elif self.refusals.last is None:
+            # The response does not show whether the credentials are right, so another request may try.
+            self.refusals.opens_at = now
         if error.retry_after is not None:
             self.leave_alone(error.retry_after, now)
         if is_passing(error):
