@@ -309,10 +309,7 @@ class Request(Generic[T_co]):
         return urlsplit(self.url).path
 
     def changed(self, **fields: Any) -> Self:
-        """Return a copy with other values for some fields.
-
-        Each poll makes copies, and :func:`dataclasses.replace` takes five times as long.
-        """
+        """Return a copy with other values for some fields, faster than :func:`dataclasses.replace`."""
         copied = object.__new__(type(self))
         vars(copied).update(vars(self), **fields)
         return copied
