@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -48,16 +49,32 @@ HEAD_CODEC = ("utf-8", "surrogateescape")
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 
 
-#: The exceptions after which certainly nothing was sent: there was no connection.
-_NOT_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-)
 _NO_CONTENT_TYPE = frozenset({CONTENT_TYPE})
 #: Idle connections stay open for this many seconds. A new one costs more than a request.
 KEEP_ALIVE = 60.0
+
+
+class _Attempt:
+    """Records whether a request got a connection. If it got none, nothing was sent."""
+
+    __slots__ = ("connected",)
+
+    def __init__(self) -> None:
+        self.connected = False
+
+
+#: The attempt of the request that the present asyncio task sends.
+_attempt: ContextVar[_Attempt] = ContextVar("_attempt")
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        """Return a connection for a request, and record that the request has got it."""
+        connection = await super().connect(req, traces, timeout)
+        _attempt.get().connected = True
+        return connection
 
 
 class _Response(aiohttp.ClientResponse):
@@ -132,7 +149,7 @@ class AsyncDriver:
         self._session = aiohttp.ClientSession(
             # Set no limit here, because requests could time out in aiohttp's queue. The module polling.lanes
             # limits how many requests are sent at the same time.
-            connector=aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=KEEP_ALIVE),
+            connector=_Connector(limit=0, ssl=tls, keepalive_timeout=KEEP_ALIVE),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Ask for no compression, as the other driver does. Then the size limits apply to the bytes that
             # arrive.
@@ -197,6 +214,8 @@ class AsyncDriver:
         headers = {**request.headers, **request.secret_headers}
         if isinstance(request.body, Body) and request.body.content_type:
             headers["Content-Type"] = request.body.content_type
+        attempt = _Attempt()
+        _attempt.set(attempt)
         try:
             async with self._session.request(
                 request.method,
@@ -214,7 +233,7 @@ class AsyncDriver:
                 )
         except _FAILURES as error:
             raise TransportError(
-                f"{type(error).__name__}: {_words(error)}", not_sent=isinstance(error, _NOT_SENT)
+                f"{type(error).__name__}: {_words(error)}", not_sent=not attempt.connected
             ) from None
 
 
