@@ -164,7 +164,8 @@ def test_one_request_polls_all_runs_of_a_group(courses: dict[tuple[str, str], Co
     for (name, kind), course in courses.items():
         times = [entry.monotonic for entry in sent_by_us(course.bench.sweeps())]
         groups = GROUPS.get(name, 1)
-        assert len(times) <= groups * (2 + (times[-1] - times[0]) / 0.9), (name, kind)
+        # After a failure, some requests are repeated. Tailer sends a second list if a run has left the first.
+        assert len(times) <= groups * (4 + (times[-1] - times[0]) / 0.9), (name, kind)
 
 
 @pytest.mark.parametrize(("name", "login"), [("quantemplate", "get_token"), ("toucan", "login")])
