@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import logging
-import select
+import ssl
 import time
 from contextvars import ContextVar
 from enum import StrEnum
@@ -74,9 +74,7 @@ class _TimedReader(io.RawIOBase):
     """Reads from a socket until a deadline. The socket's own timeout is not enough: each byte restarts it."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, seconds: float) -> None:
-        # Do not use wait_for_read of urllib3, because it makes a new object for each call.
-        self._arrived = select.poll()
-        self._arrived.register(sock, select.POLLIN)
+        self._sock = sock
         self._raw = raw
         self._seconds = seconds
         self._failure: OSError | None = None
@@ -96,26 +94,33 @@ class _TimedReader(io.RawIOBase):
         :raises OSError: if the connection failed, and all bytes before the failure were returned.
         :raises TimeoutError: if the deadline has passed.
         """
-        view = memoryview(buffer)
-        filled = self._read(view)
-        # TLS returns records of at most 16 KiB. To collect them saves a fifth of the CPU time of a download.
-        while 0 < filled < len(view) and self._arrived.poll(0):
-            try:
-                more = self._read(view[filled:])
-            except OSError as error:
-                self._failure = error
-                break
-            if not more:
-                break
-            filled += more
-        return filled
-
-    def _read(self, view: memoryview) -> int:
         if self._failure is not None:
             raise self._failure
         if time.monotonic() > self._deadline:
             raise TimeoutError("the response arrives too slowly")
-        return self._raw.readinto(view) or 0
+        view = memoryview(buffer)
+        filled = self._raw.readinto(view) or 0
+        return filled + self._arrived(view[filled:]) if filled else 0
+
+    def _arrived(self, view: memoryview) -> int:
+        """Read more bytes, but only those that have arrived.
+
+        TLS returns records of at most 16 KiB. To collect them saves a fifth of the CPU time of a download.
+        """
+        filled = 0
+        timeout = self._sock.gettimeout()
+        self._sock.settimeout(0)
+        try:
+            while filled < len(view) and (more := self._sock.recv_into(view[filled:])):
+                filled += more
+        except (BlockingIOError, ssl.SSLWantReadError):
+            # A part of the next record may have arrived. The next call waits for the rest.
+            pass
+        except OSError as error:
+            self._failure = error
+        finally:
+            self._sock.settimeout(timeout)
+        return filled
 
     def close(self) -> None:
         """Close the socket's file."""

@@ -136,8 +136,9 @@ class _Flow:
         api = self.api
         if not request.authenticated:
             return (yield from self._followed(request))
+        known = api.login_refusal
         if api.token is not None and api.needs_login():
-            yield self._ensure_credentials()
+            yield self._ensure_credentials(known)
         authorised = self._with_credentials(request)
         try:
             value: T = yield from self._followed(authorised)
@@ -147,7 +148,7 @@ class _Flow:
             if refused and not api.forget_login():
                 raise
             if api.needs_login():
-                yield self._ensure_credentials()
+                yield self._ensure_credentials(known)
             value = yield from self._followed(self._with_credentials(request))
         return value
 
@@ -156,9 +157,11 @@ class _Flow:
         headers = {**request.secret_headers, **self.api.settings.auth_headers, **self.api.credentials()}
         return request.changed(secret_headers=headers)
 
-    def _ensure_credentials(self) -> EnsureCredentials:
-        """Return the step that fetches credentials. If this step fails, the request itself was not sent."""
-        known = self.api.login_refusal
+    def _ensure_credentials(self, known: ApiError | None) -> EnsureCredentials:
+        """Return the step that fetches credentials. If this step fails, the request itself was not sent.
+
+        :param known: the rejection of a login that the call knew when it began.
+        """
 
         def log_in() -> Exchange[None]:
             refusal = self.api.login_refusal

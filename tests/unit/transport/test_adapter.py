@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import http.client
 import io
-import select
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,55 +110,58 @@ class Records(io.RawIOBase):
         return len(record)
 
 
-@dataclass
-class Looks:
-    """Replaces the object that asks the system whether a socket has more bytes."""
+class Arrived:
+    """A socket that returns the bytes that have arrived, or raises an error, and never waits."""
 
-    arrived: list[bool]
+    def __init__(self, *outcomes: bytes | OSError) -> None:
+        self.outcomes = list(outcomes)
+        self.timeout: float | None = 30.0
 
-    def register(self, _sock: Any, events: int) -> None:
-        assert events == select.POLLIN
+    def gettimeout(self) -> float | None:
+        return self.timeout
 
-    def poll(self, timeout: int) -> list[bool]:
-        assert timeout == 0
-        return [True] if self.arrived.pop(0) else []
+    def settimeout(self, timeout: float | None) -> None:
+        self.timeout = timeout
+
+    def recv_into(self, view: memoryview) -> int:
+        assert self.timeout == 0, "the reader must not wait"
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, OSError):
+            raise outcome
+        view[: len(outcome)] = outcome
+        return len(outcome)
 
 
 class TestReader:
-    @pytest.fixture
-    def arrived(self, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-        """Whether more bytes have arrived, for each time the reader looks."""
-        looks = Looks([])
-        monkeypatch.setattr(select, "poll", lambda: looks)
-        return looks.arrived
+    def reader(self, sock: Arrived, *records: bytes | OSError, seconds: float = 60.0) -> io.RawIOBase:
+        return adapter._TimedReader(sock, Records(*records), seconds)  # type: ignore[arg-type]
 
-    def reader(self, *records: bytes | OSError, seconds: float = 60.0) -> io.RawIOBase:
-        # The fixture replaces the only object that uses the socket.
-        return adapter._TimedReader(NO_SOCKET, Records(*records), seconds)
+    @pytest.mark.parametrize("nothing", [BlockingIOError(), ssl.SSLWantReadError()], ids=["plain", "tls"])
+    def test_records_that_have_arrived_are_read_together(self, nothing: OSError) -> None:
+        sock = Arrived(b"cd", b"ef", nothing, nothing)
+        reader = self.reader(sock, b"ab", b"gh")
+        assert reader.read(100) == b"abcdef"
+        assert reader.read(100) == b"gh"
+        assert sock.timeout == 30.0
 
-    def test_records_that_have_arrived_are_read_together(self, arrived: list[bool]) -> None:
-        arrived += [True, False]
-        reader = self.reader(b"ab", b"cd", b"ef")
-        assert reader.read(100) == b"abcd"
-        assert reader.read(2) == b"ef"
-        assert arrived == []
+    def test_no_more_is_read_than_was_requested(self) -> None:
+        reader = self.reader(Arrived(b"cd"), b"ab")
+        assert reader.read(4) == b"abcd"
 
-    def test_an_error_does_not_hide_the_bytes_before_it(self, arrived: list[bool]) -> None:
-        arrived += [True]
-        reader = self.reader(b"ab", ConnectionResetError(104, "reset"))
+    def test_an_error_does_not_hide_the_bytes_before_it(self) -> None:
+        reader = self.reader(Arrived(ConnectionResetError(104, "reset")), b"ab")
         assert reader.read(100) == b"ab"
         for _ in range(2):
             with pytest.raises(ConnectionResetError):
                 reader.read(100)
 
-    def test_the_end_of_the_response_is_no_error(self, arrived: list[bool]) -> None:
-        arrived += [True]
-        reader = self.reader(b"ab")
+    def test_the_end_of_the_response_is_no_error(self) -> None:
+        reader = self.reader(Arrived(b""), b"ab")
         assert (reader.read(100), reader.read(100)) == (b"ab", b"")
 
-    def test_nothing_is_read_after_the_deadline(self, arrived: list[bool]) -> None:
+    def test_nothing_is_read_after_the_deadline(self) -> None:
         with pytest.raises(TimeoutError, match="too slowly"):
-            self.reader(b"ab", seconds=-1.0).read(100)
+            self.reader(Arrived(), b"ab", seconds=-1.0).read(100)
 
 
 class SlowSocket:

@@ -160,3 +160,27 @@ class TestLogin:
             4 * times
         )
         assert len(set(map(id, errors))) == len(errors)
+
+    def test_is_not_sent_again_for_requests_that_began_before_it_was_rejected(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server rejects the token of all requests under way, of one after the other."""
+        sent: list[str] = []
+
+        async def send(_: AsyncDriver, request: Request[Any]) -> Reply:
+            sent.append(request.operation)
+            await asyncio.sleep(float(len(sent)))
+            return reply(401, "wrong")
+
+        async def main() -> list[Any]:
+            api = toucan(extra={"auth_type": "login"})
+            assert api.token is not None
+            api.token.text = "a-token-of-before"
+            driver = AsyncDriver(api, register_secret=print)  # type: ignore[arg-type]
+            polls = [driver.run(api.get_operation("app", f"op-{n}")) for n in range(4)]
+            return await asyncio.gather(*polls, return_exceptions=True)
+
+        monkeypatch.setattr(AsyncDriver, "_send", send)
+        errors = run_virtual(main())
+        assert sent.count("log in") == 1
+        assert [type(error) for error in errors] == [AuthenticationError] * 4
