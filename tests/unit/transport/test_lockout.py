@@ -169,7 +169,7 @@ class TestLogin:
 
         async def send(_: AsyncDriver, request: Request[Any]) -> Reply:
             sent.append(request.operation)
-            await asyncio.sleep(float(len(sent)))
+            await asyncio.sleep(0.1 if request.operation == "log in" else float(len(sent)))
             return reply(401, "wrong")
 
         async def main() -> list[Any]:
