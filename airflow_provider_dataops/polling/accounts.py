@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from airflow_provider_dataops.core.api import Api
 
 #: While triggers use a connection, it is read again after this many seconds. Triggers also use a connection
 #: that was read less than this many seconds ago.
 READ_AGAIN = 55.0
+#: After a refusal of the credentials, a connection is read again unless it was read less than this many
+#: seconds ago. So a few reads are enough for all triggers whose requests were refused.
+READ_RECENTLY = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +43,14 @@ class Account:
         self._changed: set[Callable[[], None]] = set()
         self.users = 0
 
-    async def api(self, refused: Api | None = None) -> Api:
+    async def api(self, *, after_refusal: bool = False) -> Api:
         """Return the platform with its settings. Read the connection if it was not read lately.
 
-        :param refused: what this method returned before, if the platform has refused its credentials since.
-            If another trigger has caused a read after that, no further read is needed.
+        :param after_refusal: whether the platform has just refused the credentials.
         :raises Exception: what the read raised.
         """
         age = SYSTEM_CLOCK.monotonic() - self._read_at
-        if self._api is not None and self._api is not refused and age < READ_AGAIN:
+        if self._api is not None and age < (READ_RECENTLY if after_refusal else READ_AGAIN):
             return self._api
         # One trigger's cancellation must not end the read for all other triggers.
         return await asyncio.shield(self._read_once())
@@ -57,14 +59,13 @@ class Account:
         """Return whether requests still use the same credentials, URL, TLS and proxy settings as ``api``."""
         return self._api is None or self._api.settings.account_key == api.settings.account_key
 
-    @contextmanager
-    def watched(self, changed: Callable[[], None]) -> Iterator[None]:
+    def watch(self, changed: Callable[[], None]) -> None:
         """Call a function when a read returns other credentials, or another URL, TLS or proxy setting."""
         self._changed.add(changed)
-        try:
-            yield
-        finally:
-            self._changed.discard(changed)
+
+    def unwatch(self, changed: Callable[[], None]) -> None:
+        """Do not call the function any more."""
+        self._changed.discard(changed)
 
     def _read_once(self) -> asyncio.Task[Api]:
         """Return the read that is under way, or start one."""
@@ -115,10 +116,8 @@ class Account:
 _accounts: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Account]] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def account_of(
-    conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]
-) -> AsyncIterator[Account]:
+@contextmanager
+def account_of(conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]) -> Iterator[Account]:
     """Use the account that all triggers of a connection share on this event loop.
 
     :param read: reads the connection. The account uses the function of its first trigger.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
@@ -18,7 +18,7 @@ from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Hashable
+    from collections.abc import AsyncGenerator, Hashable
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
@@ -142,23 +142,33 @@ _connections: dict[_Key, SharedConnection] = {}
 _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
-@asynccontextmanager
-async def shared(api: Api) -> AsyncIterator[SharedConnection]:
+class shared:  # noqa: N801 - it is used like a function
     """Use the connection that all triggers with the same settings share on this event loop.
 
     The first trigger opens the connection. It is closed :data:`LINGER` seconds after the last trigger ended.
+
+    This is a class, because each of ten thousand triggers would keep six objects for a generator function.
     """
-    key = (id(asyncio.get_running_loop()), type(api), api.settings.account_key)
-    connection = await _joined(key, api)
-    try:
-        yield connection
-    finally:
-        connection.users -= 1
-        if connection.users == 0:
+
+    __slots__ = ("_api", "_connection", "_key")
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def __aenter__(self) -> SharedConnection:
+        """Open the connection if no other trigger has opened it."""
+        self._key = (id(asyncio.get_running_loop()), type(self._api), self._api.settings.account_key)
+        self._connection = await _joined(self._key, self._api)
+        return self._connection
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection later if this was its last trigger."""
+        self._connection.users -= 1
+        if self._connection.users == 0:
             # Use an empty context, because the context of the last trigger would keep that trigger's logger
             # alive.
-            connection.closing = asyncio.get_running_loop().call_later(
-                LINGER, _close, key, connection, context=contextvars.Context()
+            self._connection.closing = asyncio.get_running_loop().call_later(
+                LINGER, _close, self._key, self._connection, context=contextvars.Context()
             )
 
 

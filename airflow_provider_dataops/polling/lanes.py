@@ -25,7 +25,7 @@ class Lane:
     def __init__(self, lanes: Lanes, group: Hashable) -> None:
         self._lanes = lanes
         self._group = group
-        self._is_given_up = False
+        self._is_given_up = self._has_ended = False
         self._patience: asyncio.TimerHandle | None = None
 
     def give_up(self) -> None:
@@ -40,7 +40,10 @@ class Lane:
             self._patience = asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
 
     def release(self) -> None:
-        """Free the lane, because its request has ended."""
+        """Free the lane, because its request has ended. A second call does nothing."""
+        if self._has_ended:
+            return
+        self._has_ended = True
         if self._patience is not None:
             self._patience.cancel()
         self._lanes.end(self._group)

@@ -7,18 +7,21 @@ import contextvars
 import logging
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_dataops.core.retry import is_about_request
+from airflow_provider_dataops.core.retry import is_about_request, is_passing
 from airflow_provider_dataops.core.words import duration_in_words
 from airflow_provider_dataops.errors import ApiError, DataOpsError, ReplyTooLargeError
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
 from airflow_provider_dataops.polling.subscriptions import Schedule, Signal, Subscription
+from airflow_provider_dataops.transport.gate import OPENS_AFTER
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
+    from airflow_provider_dataops.core.http import Exchange, Step
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.polling.subscriptions import TrackedRun
 
     Answers = Mapping[str, RunSnapshot | DataOpsError | Signal]
+
+T = TypeVar("T")
 
 #: A list poll also concerns the runs that are due within this many seconds.
 TOGETHER = 0.25
@@ -62,6 +67,8 @@ class Poller:
         self._requests: set[asyncio.Task[None]] = set()
         self._is_listing = False
         self._listed_at = -math.inf
+        #: When the list failed first since its last success.
+        self._failing_since: float | None = None
         #: When to request the list again; 0 while the list can be read.
         self._list_at = 0.0
         #: No request is sent before this time, because a list could not be read.
@@ -150,9 +157,11 @@ class Poller:
                 continue
             request = asyncio.get_running_loop().create_task(self._next_request(lane, now))
             self._requests.add(request)
-            request.add_done_callback(self._ended)
+            request.add_done_callback(partial(self._ended, lane))
 
-    def _ended(self, request: asyncio.Task[None]) -> None:
+    def _ended(self, lane: Lane, request: asyncio.Task[None]) -> None:
+        # A request that is cancelled before its first step does not free its lane.
+        lane.release()
         self._requests.discard(request)
         now = self._connection.driver.clock.monotonic()
         if now + self._next_request_in(now) < self._sleeps_until:
@@ -231,7 +240,7 @@ class Poller:
         # All watches of a group can request the same list, so take any of them.
         sweep = runs[0].watch.sweep(self._connection.api, watches)
         try:
-            answers: Answers = await self._connection.send(sweep, lane)
+            answers = await self._listed(sweep, lane)
         except ApiError as error:
             self._list_failed(runs, error, is_whole=is_whole)
         except DataOpsError as error:
@@ -241,17 +250,29 @@ class Poller:
             await self._hand_out(runs, dict.fromkeys(watches, Signal.POLLER_ENDED))
         else:
             now = self._connection.driver.clock.monotonic()
-            self._list_at, self._listed_at = 0.0, now
+            self._list_at, self._listed_at, self._failing_since = 0.0, now, None
             missed = [run for run in runs if run.key not in answers]
             for run in missed:
                 run.missed_at = now
+            if self._list_size < len(runs) * 2 < sys.maxsize:
+                self._list_size *= 2
             # A run that is no longer in the list has probably ended, so read it alone now.
-            self._schedule.read_alone(run for run in missed if run.listed or run.due <= now + TOGETHER)
+            alone = [run for run in missed if run.listed or run.due <= now + TOGETHER]
             for run in runs:
                 run.listed = run.key in answers
             await self._hand_out(runs, answers)
+            self._schedule.read_alone(alone)
         finally:
             self._is_listing = self._is_listing and not is_whole
+
+    async def _listed(self, sweep: Exchange[Answers], lane: Lane) -> Answers:
+        """Read a list. If this takes no request, do not report it to the gate as a good response."""
+        try:
+            first = next(sweep)
+        except StopIteration as ended:
+            answers: Answers = ended.value
+            return answers
+        return await self._connection.send(_resumed(sweep, first), lane)
 
     async def _look(self, lane: Lane, run: TrackedRun) -> None:
         """Read one run alone, and pass on the result."""
@@ -309,13 +330,18 @@ class Poller:
         # If the login failed, do not read the runs one by one: each of these requests would try to log in
         # again.
         is_about_list = is_about_request(error) and not self._connection.api.needs_login()
-        if runs[0].watch.looks_singly and is_about_list:
+        if self._failing_since is None:
+            self._failing_since = now
+        is_long = is_passing(error) and now - self._failing_since >= OPENS_AFTER
+        if runs[0].watch.looks_singly and (is_about_list or is_long):
+            # In a long outage, single requests find out whether only the list fails.
             if not self._list_at:
                 log.warning("%s; the runs of %s are read one by one", error, self.group)
             self._list_at = now + LIST_AGAIN
-            for run in runs:
-                self._give(run, None, now, run.due - now)
-            return
+            if is_about_list:
+                for run in runs:
+                    self._give(run, None, now, run.due - now)
+                return
         failures = 1 + max(run.failures for run in runs)
         pause = failure_pause(failures, error, clock.random())
         if is_whole:
@@ -328,6 +354,23 @@ class Poller:
         """Return the seconds until a run of this age is read again."""
         shortest = 0.0 if watch.sweeps else self._connection.waits / YOUNG_PER_SECOND
         return interval(age, poll_interval, chance, shortest=shortest)
+
+
+def _resumed(exchange: Exchange[T], step: Step) -> Exchange[T]:
+    """Return an exchange that has already yielded its first step."""
+    try:
+        while True:
+            try:
+                value = yield step
+            except DataOpsError as error:
+                step = exchange.throw(error)
+            else:
+                step = exchange.send(value)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        exchange.close()
 
 
 def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:

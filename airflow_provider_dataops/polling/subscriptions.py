@@ -197,6 +197,7 @@ class Schedule:
             taken = []
             while len(taken) < most and (run := self.next_due()) is not None:
                 heappop(self._heap)
+                run.in_request = True
                 taken.append(run)
         for run in taken:
             run.in_request = True

@@ -119,6 +119,13 @@ def _advanced(exchange: Exchange[Any], outcome: Callable[[], Any]) -> tuple[bool
         return True, done.value
 
 
+def _closed(exchange: Exchange[Any], advanced: asyncio.Future[tuple[bool, Any]]) -> None:
+    """Close a generator after a thread has advanced it. Nobody waits for its result any more."""
+    if not advanced.cancelled():
+        advanced.exception()
+    exchange.close()
+
+
 class AsyncDriver:
     """Sends a platform's requests on the event loop. All triggers of a connection share one driver.
 
@@ -173,6 +180,7 @@ class AsyncDriver:
 
     async def play(self, exchange: Exchange[T]) -> T:
         """Do the steps that the generator of a call yields, and return the call's result."""
+        in_thread: asyncio.Future[tuple[bool, Any]] | None = None
         try:
             has_ended, step = _advanced(exchange, _nothing)
             while not has_ended:
@@ -188,13 +196,18 @@ class AsyncDriver:
                     outcome = partial(_raised, error)
                 if is_large:
                     # The generator's next lines usually work on each entry of the response.
-                    has_ended, step = await asyncio.to_thread(_advanced, exchange, outcome)
+                    in_thread = asyncio.ensure_future(asyncio.to_thread(_advanced, exchange, outcome))
+                    has_ended, step = await asyncio.shield(in_thread)
                 else:
                     has_ended, step = _advanced(exchange, outcome)
             result: T = step
             return result
         finally:
-            exchange.close()
+            if in_thread is None or in_thread.done():
+                exchange.close()
+            else:
+                # This call was cancelled, and the thread still runs the generator.
+                in_thread.add_done_callback(partial(_closed, exchange))
 
     async def _do(self, step: Pause | RegisterSecret | BlockingCall | EnsureCredentials) -> Any:
         if isinstance(step, Pause):

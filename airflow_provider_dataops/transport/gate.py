@@ -127,7 +127,7 @@ class RequestGate:
         if opens_in > 0:
             return opens_in
         if self.refusals.is_final:
-            self.refusals = Refusals()
+            self.refusals = Refusals(is_accepted=False)
         self.breaker.admit(now)
         self.refusals.admit(now)
         return 0.0

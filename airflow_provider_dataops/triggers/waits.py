@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.adapters.supervisor import task_state
@@ -17,7 +18,8 @@ from airflow_provider_dataops.polling.poller import poller_for, release
 from airflow_provider_dataops.polling.subscriptions import Signal
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.accounts import Account
@@ -40,11 +42,9 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
         SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known, chance=SYSTEM_CLOCK.random()
     )
     try:
-        async with _account(trigger) as account:
-            api = None
+        with _account(trigger) as account:
             while True:
-                api = await _api(trigger, account, api if progress.refusals else None)
-                async with shared(api) as connection:
+                async with shared(await _api(trigger, account, progress)) as connection:
                     _log_if_refused(trigger, connection)
                     event = await _run_ended(trigger, account, connection, progress)
                 if event is not None:
@@ -72,51 +72,52 @@ async def _run_ended(
     def settings_changed() -> None:
         subscription.deliver(Signal.SETTINGS_CHANGED, SYSTEM_CLOCK.monotonic())
 
+    account.watch(settings_changed)
     try:
-        with account.watched(settings_changed):
-            if not account.is_current(connection.api):
+        if not account.is_current(connection.api):
+            return None
+        while True:
+            try:
+                # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
+                async with asyncio.timeout(_remaining(trigger)):
+                    answer = await subscription.answers.get()
+            except TimeoutError:
+                if connection.gate.refusals.last is None:
+                    return progress.timed_out(trigger.deadline)
+                # Do not report a timeout. After a timeout, the worker would send the refused credentials
+                # once more.
+                message = progress.refused(trigger.deadline)
+                return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
+            if answer is Signal.SETTINGS_CHANGED:
                 return None
-            while True:
-                try:
-                    # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
-                    async with asyncio.timeout(_remaining(trigger)):
-                        answer = await subscription.answers.get()
-                except TimeoutError:
-                    if connection.gate.refusals.last is None:
-                        return progress.timed_out(trigger.deadline)
-                    # Do not report a timeout. After a timeout, the worker would send the refused credentials
-                    # once more.
-                    message = progress.refused(trigger.deadline)
-                    return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
-                if answer is Signal.SETTINGS_CHANGED:
+            if answer is Signal.POLLER_ENDED:
+                deaths += 1
+                if deaths > 1:
+                    raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
+                poller.leave(subscription)
+                subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
+                continue
+            deaths = 0
+            now = SYSTEM_CLOCK.monotonic()
+            next_look = poller.next_look(subscription)
+            if isinstance(answer, ApiError):
+                verdict = progress.failed(answer, now)
+                progress.log_failure(verdict, now, next_look, trigger.log)
+                if verdict is Verdict.RECONNECT:
                     return None
-                if answer is Signal.POLLER_ENDED:
-                    deaths += 1
-                    if deaths > 1:
-                        raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
-                    poller.leave(subscription)
-                    subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
-                    continue
-                deaths = 0
-                now = SYSTEM_CLOCK.monotonic()
-                next_look = poller.next_look(subscription)
-                if isinstance(answer, ApiError):
-                    verdict = progress.failed(answer, now)
-                    progress.log_failure(verdict, now, next_look, trigger.log)
-                    if verdict is Verdict.RECONNECT:
-                        return None
-                    if verdict is Verdict.GIVE_UP:
-                        return RunEvent.unreachable(trigger.run_id, answer)
-                elif isinstance(answer, DataOpsError):
-                    # Waiting does not solve this error. For example, the file with the key is not on this
-                    # machine.
-                    raise answer
-                elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
-                    return event
-                subscription.wake_at = progress.wake_at
-                # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
-                del answer
+                if verdict is Verdict.GIVE_UP:
+                    return RunEvent.unreachable(trigger.run_id, answer)
+            elif isinstance(answer, DataOpsError):
+                # Waiting does not solve this error. For example, the file with the key is not on this
+                # machine.
+                raise answer
+            elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
+                return event
+            subscription.wake_at = progress.wake_at
+            # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
+            del answer
     finally:
+        account.unwatch(settings_changed)
         poller.leave(subscription)
         release(connection, poller)
 
@@ -143,11 +144,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
     run, url = f"run {trigger.run_id}", f"connection {trigger.conn_id}"
     loop = asyncio.get_running_loop()
     try:
-        async with (
-            asyncio.timeout(STOP_BUDGET) as limit,
-            _account(trigger) as account,
-            shared(await account.api()) as connection,
-        ):
+        async with asyncio.timeout(STOP_BUDGET) as limit, _connected(trigger) as connection:
             platform, url = connection.api.platform, trigger.url(connection.api)
             named = f"{connection.api.noun} {trigger.run_id}"
             run = f"{platform} {named}"
@@ -214,11 +211,9 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
     """Wait for a condition; return how the wait ended. If the credentials are refused, read them again."""
     progress = WaitProgress(SYSTEM_CLOCK.monotonic(), chance=SYSTEM_CLOCK.random())
     try:
-        async with _account(trigger) as account:
-            api = None
+        with _account(trigger) as account:
             while True:
-                api = await _api(trigger, account, api if progress.refusals else None)
-                async with shared(api) as connection:
+                async with shared(await _api(trigger, account, progress)) as connection:
                     _log_if_refused(trigger, connection)
                     event = await _condition_met(trigger, account, connection, progress)
                 if event is not None:
@@ -287,20 +282,26 @@ def _remaining(trigger: DataOpsTrigger) -> float:
     return max(0.0, trigger.deadline - SYSTEM_CLOCK.wall())
 
 
-def _account(trigger: DataOpsTrigger) -> AbstractAsyncContextManager[Account]:
+@asynccontextmanager
+async def _connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]:
+    with _account(trigger) as account:
+        async with shared(await account.api()) as connection:
+            yield connection
+
+
+def _account(trigger: DataOpsTrigger) -> AbstractContextManager[Account]:
     return account_of(trigger.conn_type, trigger.conn_id, trigger.api)
 
 
-async def _api(trigger: DataOpsTrigger, account: Account, refused: Api | None) -> Api:
+async def _api(trigger: DataOpsTrigger, account: Account, progress: WaitProgress) -> Api:
     """Return the platform, with the settings of the trigger's connection.
 
-    :param refused: the platform with the credentials that were just refused, if there are any.
     :raises _DeadlineError: if Airflow does not return the connection before the deadline.
     """
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
-            return await account.api(refused)
+            return await account.api(after_refusal=progress.refusals > 0)
     except TimeoutError:
         if limit.expired():
             raise _DeadlineError from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -12,7 +13,7 @@ from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch, Watch
-from airflow_provider_dataops.errors import NotFoundError
+from airflow_provider_dataops.errors import MalformedReplyError, NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.tailer.arguments import (
     canonical_type,
     require_outcomes,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
+
+log = logging.getLogger(__name__)
 
 
 class TailerJobLaunch(Launch):
@@ -226,7 +229,11 @@ class TailerRunWatch(TailerWatch, RunWatch):
         for configuration, others in missing.items():
             if len(others) > 1:
                 wanted = {watch.run_id for watch in others.values()}
-                last = yield from last_runs(api, configuration, wanted, counts[configuration])
+                try:
+                    last = yield from last_runs(api, configuration, wanted, counts[configuration])
+                except (MalformedReplyError, ServerError, TransportError) as error:
+                    log.info("%s; the runs are read one by one", error)
+                    continue
                 for key, watch in others.items():
                     if watch.run_id in last:
                         found[key] = watch.snapshot(configuration, last[watch.run_id])

@@ -34,6 +34,8 @@ from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch,
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_dataops.core.watch import RunWatch
+
 
 def polled(
     platform: FakePlatform,
@@ -562,3 +564,89 @@ def test_many_hanging_requests_of_one_group_delay_another_group_only_by_seconds(
 
     # New credentials that could lock the account are sent by one request at a time.
     assert run_virtual(main()) < (10.0 if locks_out else 5.0)
+
+
+def test_runs_that_have_left_a_long_list_are_read_at_once_although_new_triggers_come() -> None:
+    platform, gone = FakePlatform(takes=0.05), set[str]()
+
+    class Open(FakeWatch):
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+            found = yield True, frozenset(watches)
+            return {key: value for key, value in found.items() if key not in gone}
+
+    async def main() -> list[float]:
+        poller = Poller(connection(platform), "group")
+        waiters = [poller.subscribe(Open(run_id=f"r-{n}"), 300.0) for n in range(1_000)]
+        await asyncio.sleep(3_000.0)
+        gone.update(f"r-{n}" for n in range(500))
+        platform.states |= dict.fromkeys(gone, RunState.SUCCEEDED)
+        began = asyncio.get_running_loop().time()
+        seen = []
+
+        async def end_of(waiter: Subscription) -> None:
+            while True:
+                answer = await waiter.answers.get()
+                if isinstance(answer, RunSnapshot) and answer.state is RunState.SUCCEEDED:
+                    seen.append(asyncio.get_running_loop().time() - began)
+                    return
+
+        waiting = asyncio.gather(*map(end_of, waiters[:500]))
+        for n in range(20):
+            poller.subscribe(Open(run_id=f"new-{n}"), 300.0)
+            # A few turns of the loop later, while the poller passes on the results of the list.
+            await asyncio.sleep(0.3)
+        await waiting
+        poller.stop()
+        return seen
+
+    assert max(run_virtual(main())) < 10.0
+
+
+def test_a_request_that_is_cancelled_before_its_first_step_frees_its_lane() -> None:
+    async def main() -> tuple[int, dict[Any, int]]:
+        shared = connection(FakePlatform(takes=1.0), locks_out=True)
+        poller = poller_for(shared, SingleWatch())
+        waiter = poller.subscribe(SingleWatch(), 30.0)
+        begin = poller._next_request
+
+        def begin_and_leave(lane: Any, now: float) -> Any:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(poller.leave, waiter)
+            loop.call_soon(release, shared, poller)
+            return begin(lane, now)
+
+        poller._next_request = begin_and_leave  # type: ignore[method-assign]
+        await asyncio.sleep(10.0)
+        return shared._lanes._used, dict(shared._lanes._under_way)
+
+    assert run_virtual(main()) == (0, {})
+
+
+def test_a_list_that_takes_no_request_does_not_end_an_outage() -> None:
+    """Otherwise, the circuit breaker would never slow down the requests."""
+    platform = FakePlatform(failing=outage(until=1e9))
+
+    class FewRuns(FakeWatch):
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+            yield from ()
+            return {}
+
+    async def main() -> None:
+        shared = connection(platform)
+        pollers = [Poller(shared, f"group {n}") for n in range(20)]
+        for n, poller in enumerate(pollers):
+            poller.subscribe(FewRuns(run_id=f"r-{n}"), 5.0)
+        await asyncio.sleep(660.0)
+        for poller in pollers:
+            poller.stop()
+
+    run_virtual(main())
+    assert len([at for at in platform.times if at > 60.0 + 5.0]) <= 12
+
+
+def test_runs_are_read_one_by_one_if_only_the_list_has_failed_for_a_minute() -> None:
+    platform = list_fails(ServerError("HTTP 500", status=500))
+    answers = polled(platform, ["a", "b"], 300.0)
+    assert {request.sweep for request in platform.requests if request.at > 130.0} == {True, False}
+    for received in answers.values():
+        assert sum(isinstance(answer, RunSnapshot) for answer in received) > 5

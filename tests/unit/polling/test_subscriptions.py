@@ -80,3 +80,10 @@ def test_entries_that_are_out_of_date_do_not_pile_up() -> None:
     next_run = schedule.next_due()
     assert next_run is run
     assert next_run.due == 1.0
+
+
+def test_a_run_with_two_triggers_is_taken_once() -> None:
+    schedule = Schedule()
+    added(schedule, "a", 2.0)
+    added(schedule, "a", 1.0)
+    assert len(schedule.take_due(100)) == 1

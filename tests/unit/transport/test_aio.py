@@ -86,3 +86,37 @@ def test_an_exchange_can_catch_the_error_of_its_step() -> None:
         assert await driver.play(surviving_exchange()) == "survived: no key"
 
     asyncio.run(main())
+
+
+def test_a_call_can_be_cancelled_while_a_thread_works_on_its_response(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    async def send(*_: object) -> Reply:
+        return reply(body=b"0" * 80 * 1024)
+
+    def working() -> Exchange[None]:
+        try:
+            yield Request(
+                operation="list", method="GET", url="https://example.com/runs", parse=lambda _: None
+            )
+            started.set()
+            go_on.wait(20.0)
+            yield BlockingCall(lambda: None)
+        finally:
+            closed.set()
+
+    async def main() -> None:
+        driver = AsyncDriver(quantemplate(), register_secret=register_secret)
+        call = asyncio.ensure_future(driver.play(working()))
+        await asyncio.to_thread(started.wait, 20.0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert not closed.is_set()
+        go_on.set()
+        assert await asyncio.to_thread(closed.wait, 20.0), "the generator is closed when the thread has ended"
+
+    monkeypatch.setattr(AsyncDriver, "_send", send)
+    asyncio.run(main())

@@ -184,3 +184,14 @@ class TestLogin:
         errors = run_virtual(main())
         assert sent.count("log in") == 1
         assert [type(error) for error in errors] == [AuthenticationError] * 4
+
+
+def test_after_a_lockout_one_request_sends_the_credentials_before_the_others() -> None:
+    gate, now = RequestGate(), 0.0
+    for _ in range(2):
+        assert gate.wait(now) == 0.0
+        gate.failed(REJECTION, now, now)
+        now += REFUSAL_PAUSE
+    now += LOCKOUT
+    assert gate.wait(now) == 0.0
+    assert gate.wait(now) > 0.0

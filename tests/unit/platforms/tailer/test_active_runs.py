@@ -9,7 +9,14 @@ import pytest
 
 from airflow_provider_dataops.core.retry import is_about_request
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.errors import ApiError, BadRequestError, MalformedReplyError, NotFoundError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    BadRequestError,
+    MalformedReplyError,
+    NotFoundError,
+    ServerError,
+    TransportError,
+)
 from tests.unit.fakes import play, reply, sweep
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.runs import IOWA, STORAGE, TABLES, item, results, sent_payloads
@@ -224,3 +231,13 @@ class TestRunsOfOneConfiguration:
         running = results(*(item(f"r-{n}", "RUNNING", **own) for n in range(190)))
         done = play(sweep(tailer(), *watches), running, results(), results())
         assert [sent["limit"] for sent in sent_payloads(done)] == [400, 400, 400]
+
+    @pytest.mark.parametrize(
+        "error",
+        [ServerError("HTTP 500", status=500), TransportError("no response in time"), reply(body={})],
+        ids=["500", "timeout", "no results"],
+    )
+    def test_are_left_to_single_requests_if_the_list_of_the_configuration_fails(self, error: Any) -> None:
+        watches = [watch(0, "r-a"), watch(0, "r-b"), watch(1), watch(2)]
+        done = play(sweep(tailer(), *watches), results(listed(1), listed(2)), results(), error)
+        assert [snapshot.run_id for snapshot in done.value.values()] == ["r-1", "r-2"]
