@@ -41,6 +41,8 @@ LIST_AGAIN = 60.0
 #: Young runs that are read one by one cause at most this many requests a second together. With more runs, the
 #: first intervals are longer than :data:`.FIRST_INTERVAL`, but never longer than ``poll_interval``.
 YOUNG_PER_SECOND = 100
+#: The same for the entries of lists. A list of thousands of runs takes much time, here and at the platform.
+YOUNG_LISTED_PER_SECOND = 600
 #: After this many runs, the poller lets other triggers continue before it passes on further results.
 SLICE = 200
 #: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
@@ -352,7 +354,8 @@ class Poller:
 
     def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
         """Return the seconds until a run of this age is read again."""
-        shortest = 0.0 if watch.sweeps else self._connection.waits / YOUNG_PER_SECOND
+        most = YOUNG_LISTED_PER_SECOND if watch.sweeps else YOUNG_PER_SECOND
+        shortest = self._connection.waits / most
         return interval(age, poll_interval, chance, shortest=shortest)
 
 
