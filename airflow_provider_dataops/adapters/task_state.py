@@ -111,7 +111,11 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 def generation(context: Context) -> Generation:
     """Return the task's generation at the start of the try. A Clear changes its numbers, a retry does not."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
-    return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
+    return Generation(
+        max_tries=context["ti"].max_tries,
+        clear_number=int(clear_number or 0),
+        retries=getattr(context.get("task"), "retries", None),
+    )
 
 
 def present_generation(context: Context, known: Generation) -> Generation:

@@ -214,12 +214,14 @@ class Attempt:
     """One try of a task.
 
     :param store: ``None`` for an Airflow without a state store.
+    :param retries: the argument of the task; ``None`` if Airflow does not report it.
     """
 
     store: StateStore | None = field(default_factory=StateStore)
     try_number: int = 1
     max_tries: int = 2
     clear_number: int = 0
+    retries: int | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def context(self) -> Any:
@@ -233,7 +235,11 @@ class Attempt:
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
             xcom_pull=lambda task_ids, key, map_indexes: self.xcoms.get(key),
         )
-        context: Mapping[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number)}
+        context: Mapping[str, Any] = {
+            "ti": ti,
+            "task": SimpleNamespace(retries=self.retries),
+            "dag_run": SimpleNamespace(clear_number=self.clear_number),
+        }
         return {**context, "task_state_store": self.store} if self.store is not None else context
 
 

@@ -111,6 +111,29 @@ class TestAClearAfterTheRun:
         attempt.clear_number = 1
         return str(deferral(operator(), attempt).trigger.run_id)
 
+    def finish(self, tenant: Tenant, attempt: Attempt, retries: int | None) -> None:
+        """End a deferred task with its only try."""
+        attempt.max_tries, attempt.retries = 1, retries
+        kwargs = deferral(operator(), attempt).kwargs
+        tenant.end()
+        resume(operator(), attempt, event(tenant), kwargs)
+
+    def test_starts_a_new_run_if_max_tries_is_the_same_because_retries_was_lowered(
+        self, tenant: Tenant, attempt: Attempt
+    ) -> None:
+        """A Clear sets ``max_tries`` to the try's number plus ``retries``: 1 + 0, and before it was 1."""
+        self.finish(tenant, attempt, 1)
+        attempt.retries = 0
+        assert self.retried(tenant, attempt) == "j-2"
+
+    @pytest.mark.parametrize(("before", "after"), [(1, 1), (None, 0), (1, None)])
+    def test_of_another_task_starts_no_new_run_unless_retries_has_changed(
+        self, tenant: Tenant, attempt: Attempt, before: int | None, after: int | None
+    ) -> None:
+        self.finish(tenant, attempt, before)
+        attempt.clear_number, attempt.retries = 1, after
+        assert operator().act(attempt.context())["run_id"] == "j-1"
+
     def test_starts_a_new_run_if_a_subclass_works_on(
         self, tenant: Tenant, attempt: Attempt, handover: Any
     ) -> None:
