@@ -138,15 +138,18 @@ class TestAClearAfterTheRun:
         attempt.clear_number, attempt.retries = 1, after
         assert operator().act(attempt.context())["run_id"] == "j-1"
 
-    def test_starts_a_new_run_if_a_subclass_works_on(
-        self, tenant: Tenant, attempt: Attempt, handover: Any
+    @pytest.mark.parametrize(
+        "method", ["execute_complete", "resume_execution", "push_outputs", "post_execute", "reason_to_skip"]
+    )
+    def test_starts_a_new_run_if_a_method_of_a_subclass_works_on(
+        self, tenant: Tenant, attempt: Attempt, handover: Any, method: str
     ) -> None:
-        class Longer(TamrLoadSourceOperator):
-            def execute_complete(self, context: Any, event: Any = None) -> Any:
-                return super().execute_complete(context, event)
+        def work_on(self: Any, *arguments: Any, **named: Any) -> Any:
+            return getattr(super(longer, self), method)(*arguments, **named)
 
+        longer: Any = type("Longer", (TamrLoadSourceOperator,), {method: work_on})
         tenant.end()
-        resume(Longer(task_id="t", source_id="s"), attempt, event(tenant), handover)
+        resume(longer(task_id="t", source_id="s"), attempt, event(tenant), handover)
         assert self.retried(tenant, attempt) == "j-2"
 
     def test_starts_a_new_run_if_post_execute_works_on(
