@@ -118,11 +118,14 @@ class Generation:
     """Numbers of Airflow that become larger when a user clears a task.
 
     A running try stores the current numbers before it submits, and about once a minute while it waits on a
-    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task.
-    After a Clear of its own task, the try cannot store them: Airflow rejects the write. In one case, the
-    numbers mislead: a try dies on a worker, and a user clears another task before the retry starts. The retry
-    then acts as after a Clear of its own task, because Airflow's numbers are the same in both cases. The same
-    happens after a deferral if a user also changed ``retries`` of the task meanwhile.
+    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task. In
+    its first ten seconds, a try stores the numbers from its start. After a Clear of its own task, the try
+    cannot store them: Airflow rejects the write.
+
+    The numbers mislead if a try dies on a worker, and a user clears another task after the try last read the
+    numbers and before the retry starts. The retry then acts as after a Clear of its own task, because
+    Airflow's numbers are the same in both cases. The same happens after a deferral if a user clears another
+    task and changes ``retries`` of this task before the retry starts.
 
     :param max_tries: the task instance's number. If the task is not on a worker, a Clear sets it to the try's
         number plus ``retries``. So it may stay the same if a user lowered ``retries`` before the Clear.

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
-from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
+from airflow_provider_dataops.adapters.task_state import (
+    FRESH,
+    generation,
+    is_fresh,
+    present_generation,
+    remembered,
+    store_for,
+)
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -132,7 +139,7 @@ class RunAttempt(Endings):
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
-        self.next_renewal = now + RENEWAL
+        self.next_renewal = now + (FRESH if is_fresh(self.context) else RENEWAL)
         self.is_renewing = True
         try:
             renewed = replace(record, generation=self.present())

@@ -26,6 +26,7 @@ from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from pytest_mock import MockerFixture
 
@@ -215,6 +216,7 @@ class Attempt:
 
     :param store: ``None`` for an Airflow without a state store.
     :param retries: the argument of the task; ``None`` if Airflow does not report it.
+    :param start_date: when the try began; ``None`` if Airflow does not report it.
     """
 
     store: StateStore | None = field(default_factory=StateStore)
@@ -222,6 +224,7 @@ class Attempt:
     max_tries: int = 2
     clear_number: int = 0
     retries: int | None = None
+    start_date: datetime | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def context(self) -> Any:
@@ -232,6 +235,7 @@ class Attempt:
             map_index=-1,
             try_number=self.try_number,
             max_tries=self.max_tries,
+            start_date=self.start_date,
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
             xcom_pull=lambda task_ids, key, map_indexes: self.xcoms.get(key),
         )
