@@ -95,7 +95,12 @@ def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) ->
 
 
 class Phase(StrEnum):
-    """Whether a worker or the triggerer waits. This value is stored again at each deferral and resume."""
+    """Whether a worker or the triggerer waits.
+
+    A deferrable task stores :attr:`DEFERRED` together with the id of its run, one status request before it
+    defers. After the run has ended, the resumed task usually stores nothing. If a user clears the task in one
+    of these two short times, the next try mistakes the Clear for a retry.
+    """
 
     #: If a user clears a task that runs on a worker, Airflow does not change its ``max_tries``.
     ON_WORKER = "on_worker"

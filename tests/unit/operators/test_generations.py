@@ -108,6 +108,27 @@ def test_a_clear_of_the_task_during_the_wait_starts_a_new_run(
     assert tenant.stops() == ["POST /j-1:stop"]
 
 
+@pytest.mark.parametrize(("is_stopped", "run_id"), [(False, "j-1"), (True, "j-2")])
+def test_a_clear_during_the_status_request_before_a_deferral_acts_as_a_retry(
+    tenant: Tenant, is_stopped: bool, run_id: str
+) -> None:
+    """The record says "deferred" already. The kill after the Clear may have stopped the job."""
+    attempt = Attempt()
+
+    def clear(line: str) -> None:
+        if line == "GET /j-1":
+            raise KilledError
+
+    tenant.on_request = clear
+    with pytest.raises(KilledError):
+        operator(deferrable=True).act(attempt.context())
+    tenant.on_request = None
+    if is_stopped:
+        tenant.end(reason="STOPPED_BY_USER")
+    attempt.clear_number = 1
+    assert deferral(operator(deferrable=True), attempt).trigger.run_id == run_id
+
+
 def test_a_clear_while_the_task_resumes_starts_a_new_run(tenant: Tenant, dag_run: DagRun) -> None:
     attempt = Attempt()
     deferral(operator(deferrable=True), attempt)
