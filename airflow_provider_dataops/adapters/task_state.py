@@ -111,18 +111,27 @@ def remembered(store: TaskStateStore | MemoryStore) -> Record | None:
 def generation(context: Context) -> Generation:
     """Return the task's generation at the start of the try. A Clear changes its numbers, a retry does not."""
     clear_number = getattr(context["dag_run"], "clear_number", 0)
-    return Generation(max_tries=context["ti"].max_tries, clear_number=int(clear_number or 0))
+    return Generation(
+        max_tries=context["ti"].max_tries,
+        clear_number=int(clear_number or 0),
+        retries=getattr(context.get("task"), "retries", None),
+    )
+
+
+def is_fresh(context: Context) -> bool:
+    """Return whether the try began less than :data:`FRESH` seconds ago."""
+    began = getattr(context["ti"], "start_date", None)
+    return began is not None and 0 <= SYSTEM_CLOCK.wall() - began.timestamp() < FRESH
 
 
 def present_generation(context: Context, known: Generation) -> Generation:
     """Return the task's present generation. A Clear changes its numbers, a retry does not.
 
-    Airflow is asked only if the try began more than :data:`FRESH` seconds ago.
+    Airflow is asked only if the try is not fresh.
 
-    :param known: the generation to return if the try is younger, or if Airflow does not respond.
+    :param known: the generation to return if the try is fresh, or if Airflow does not respond.
     """
-    began = getattr(context["ti"], "start_date", None)
-    if began is not None and 0 <= SYSTEM_CLOCK.wall() - began.timestamp() < FRESH:
+    if is_fresh(context):
         return known
     clear_number = present_clear_number(context["ti"])
     return known if clear_number is None else replace(known, clear_number=clear_number)

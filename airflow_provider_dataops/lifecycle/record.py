@@ -29,6 +29,8 @@ REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
 #: Fields that are missing in the records of earlier releases, and the values that these fields then get.
 _LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
+#: The same for the fields of :class:`Generation`.
+_LATER_NUMBERS: JsonObject = {"retries": None}
 
 
 class Store(Protocol):
@@ -93,7 +95,12 @@ def removed(store: Store, noun: str, clock: Clock, deadline: float, log: Log) ->
 
 
 class Phase(StrEnum):
-    """Whether a worker or the triggerer waits. This value is stored again at each deferral and resume."""
+    """Whether a worker or the triggerer waits.
+
+    A deferrable task stores :attr:`DEFERRED` together with the id of its run, one status request before it
+    defers. After the run has ended, the resumed task usually stores nothing. If a user clears the task in one
+    of these two short times, the next try mistakes the Clear for a retry.
+    """
 
     #: If a user clears a task that runs on a worker, Airflow does not change its ``max_tries``.
     ON_WORKER = "on_worker"
@@ -116,17 +123,24 @@ class Generation:
     """Numbers of Airflow that become larger when a user clears a task.
 
     A running try stores the current numbers before it submits, and about once a minute while it waits on a
-    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task.
-    After a Clear of its own task, the try cannot store them: Airflow rejects the write. In one case, the
-    numbers mislead: a try dies on a worker, and a user clears another task before the retry starts. The retry
-    then acts as after a Clear of its own task, because Airflow's numbers are the same in both cases.
+    worker. So a later try does not mistake an earlier Clear of another task for a Clear of its own task. In
+    its first ten seconds, a try stores the numbers from its start. After a Clear of its own task, the try
+    cannot store them: Airflow rejects the write.
 
-    :param max_tries: the task instance's number. A Clear increases it if the task is not on a worker.
+    The numbers mislead if a try dies on a worker, and a user clears another task after the try last read the
+    numbers and before the retry starts. The retry then acts as after a Clear of its own task, because
+    Airflow's numbers are the same in both cases. The same happens after a deferral if a user clears another
+    task and changes ``retries`` of this task before the retry starts.
+
+    :param max_tries: the task instance's number. If the task is not on a worker, a Clear sets it to the try's
+        number plus ``retries``. So it may stay the same if a user lowered ``retries`` before the Clear.
     :param clear_number: the DAG run's number. A Clear of any task of the DAG run increases it.
+    :param retries: the task's argument ``retries``; ``None`` if it is not known.
     """
 
     max_tries: int
     clear_number: int
+    retries: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,11 +189,12 @@ class Record(JsonDataclass):
         if payload is None:
             return None
         try:
-            complete = {**_LATER_FIELDS, **payload}
+            numbers = {**_LATER_NUMBERS, **payload.get("generation", {})}
+            complete = {**_LATER_FIELDS, **payload, "generation": numbers}
             record = cls.from_json(complete)
             if record.as_json() != complete:
                 raise ValueError("a field is missing, or this release does not know a field")
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"the stored record of the run cannot be read: {error}") from error
         return record
 
@@ -193,9 +208,13 @@ class Record(JsonDataclass):
 
     def is_cleared_by(self, now: Generation) -> bool:
         """Return whether a user cleared the task after this record was stored. If not, the try is a retry."""
-        if now.max_tries != self.generation.max_tries:
+        then = self.generation
+        if now.max_tries != then.max_tries:
             return True
-        return now.clear_number > self.generation.clear_number and self.phase is Phase.ON_WORKER
+        # Airflow may set ``max_tries`` to the old number again, but only if ``retries`` has changed.
+        has_other_retries = None not in (now.retries, then.retries) and now.retries != then.retries
+        may_be_hidden = self.phase is Phase.ON_WORKER or has_other_retries
+        return now.clear_number > then.clear_number and may_be_hidden
 
     def with_crash(self, try_number: int) -> Record:
         """Return the record with one more crash of the trigger in this try."""

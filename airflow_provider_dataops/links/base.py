@@ -7,6 +7,7 @@ stored, removes the link from its own copy of the operator.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
@@ -54,6 +55,7 @@ def push_run_link(operator: BaseOperator, context: Context, url: str, log: Log) 
 
 def forget_run_link(operator: BaseOperator) -> None:
     """Let Airflow not store the link to the run at the end of this process, because it is stored already."""
-    operator.operator_extra_links = [
-        link for link in operator.operator_extra_links if not isinstance(link, RunLink)
-    ]
+    others = [link for link in operator.operator_extra_links if not isinstance(link, RunLink)]
+    # If a subclass defines the links as a property, Airflow stores the link once more.
+    with suppress(AttributeError):
+        operator.operator_extra_links = others

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
-from airflow_provider_dataops.adapters.task_state import generation, present_generation, remembered, store_for
+from airflow_provider_dataops.adapters.task_state import (
+    FRESH,
+    generation,
+    is_fresh,
+    present_generation,
+    remembered,
+    store_for,
+)
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -58,6 +65,7 @@ class RunAttempt(Endings):
         self.store = store_for(context, durable=operator.durable)
         self.generation = generation(context)
         self.record: Record | None = None
+        self.ended_id = ""
         self.url = ""
         self.is_new = False
         self.stored_url: str | None = None
@@ -101,6 +109,21 @@ class RunAttempt(Endings):
                 "A worker now waits for %s, but Airflow did not store this in the record: %r", self.run, error
             )
 
+    def _take_stored(self) -> None:
+        """Store in the record that the task works on after the end of its run."""
+        try:
+            record = remembered(self.store)
+        except Exception as error:
+            self.log.warning(
+                "The record of %s cannot be read (%r). If a user clears the task now, the next try mistakes "
+                "the Clear for a retry",
+                self.run,
+                error,
+            )
+            return
+        if record is not None:
+            self._take(record)
+
     def _stay(self) -> None:
         """Store in the record that the task does not defer, although the record says so."""
         if self.record is not None and self.record.phase is Phase.DEFERRED:
@@ -116,7 +139,7 @@ class RunAttempt(Endings):
         record, now = self.record, SYSTEM_CLOCK.monotonic()
         if record is None or not self.is_waiting or now < self.next_renewal:
             return
-        self.next_renewal = now + RENEWAL
+        self.next_renewal = now + (FRESH if is_fresh(self.context) else RENEWAL)
         self.is_renewing = True
         try:
             renewed = replace(record, generation=self.present())
@@ -284,7 +307,7 @@ class RunAttempt(Endings):
                 known=known,
             ),
             method_name=operator.execute_complete.__name__,
-            kwargs={HANDOVER: {"record": record.as_json(), "url": self.stored_url}},
+            kwargs={HANDOVER: {"run_id": record.run_id, "url": self.stored_url}},
             timeout=airflow_timeout(deadline, operator.poll_interval),
         )
 
@@ -298,16 +321,16 @@ class RunAttempt(Endings):
             ended = RunEvent.from_json(event)
         except ValueError as error:
             raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
-        record = None if handover is None else self._take_over(handover)
-        url, is_finished = self.stored_url, ended.ending is Ending.FINISHED
-        if record is not None and url and is_finished and ended.run_id == record.run_id:
+        known = handover or {}
+        url = self.stored_url = known.get("url")
+        if url and ended.ending is Ending.FINISHED and ended.run_id == known["run_id"]:
             # The run has ended, so the task needs neither the connection nor the stored record. Set
             # ``is_settled`` first: ``on_kill`` has nothing to stop.
             self.is_settled = True
-            self.record = record
+            self.ended_id = ended.run_id
             self._show(url)
             if self.operator.works_on_after_the_run:
-                self._take(record)
+                self._take_stored()
             return self.conclude(ended)
         self.connect()
         self.watch = self.launch.watch(ended.run_id)
@@ -326,15 +349,6 @@ class RunAttempt(Endings):
             )
         self._show(self.watch.url(self.hook.api))
         return self.conclude(ended)
-
-    def _take_over(self, handover: JsonObject) -> Record | None:
-        """Return the record that the deferring process passed on; ``None`` if it must be read again."""
-        self.stored_url = handover["url"]
-        try:
-            return Record.read(handover["record"])
-        except ValueError:
-            # Another release of this package has deferred the task.
-            return None
 
     def resume_without_trigger(self, reason: str) -> Any:
         """Continue after Airflow ended the trigger without an event.

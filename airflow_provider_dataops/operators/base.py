@@ -27,6 +27,8 @@ DEFAULT_TIMEOUT = timedelta(hours=24)
 SLICE = 0.5
 #: The key under which the process that defers the task passes values to the process that resumes it.
 HANDOVER = "handover"
+#: The methods of :class:`RunOperator` that run after the end of a deferred run.
+AFTER_THE_RUN = ("resume_execution", "execute_complete", "reason_to_skip", "push_outputs")
 
 
 class DataOpsOperator(DataOpsTask):
@@ -48,6 +50,12 @@ def trace_id(context: Context) -> str:
     ti = context["ti"]
     text = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
     return "".join(c if c.isascii() and c.isprintable() else "_" for c in text)
+
+
+def _is_from_outside(operator: type, method: str) -> bool:
+    """Return whether the class that defines this method of an operator is outside this package."""
+    owner = next(cls for cls in operator.__mro__ if method in vars(cls))
+    return owner.__module__.partition(".")[0] != __name__.partition(".")[0]
 
 
 class RunOperator(DataOpsOperator):
@@ -158,7 +166,7 @@ class RunOperator(DataOpsOperator):
         """
         own = self.__class__
         return (
-            own.execute_complete is not RunOperator.execute_complete
+            any(_is_from_outside(own, name) for name in AFTER_THE_RUN)
             or own.post_execute is not DataOpsTask.post_execute
             or self._post_execute_hook is not None
         )

@@ -26,6 +26,7 @@ KILL_BUDGET = 3.0
 class KillHandling:
     """The part of :class:`.attempt.RunAttempt` that acts when Airflow kills the task.
 
+    :ivar ended_id: the id of the run if it ended before this process began; otherwise empty.
     :ivar is_waiting: whether the task waits in this provider's code, where no call to Airflow is in progress.
     :ivar is_renewing: whether the waiting task is renewing its record, which is a call to Airflow.
     :ivar is_handed_over: whether the triggerer waits for the run. It then also stops the run if the task ends
@@ -39,6 +40,7 @@ class KillHandling:
     hook: DataOpsHook[Any]
     driver_class: type[SyncDriver]
     record: Record | None
+    ended_id: str
     watch: RunWatch
     url: str
     store: TaskStateStore | MemoryStore
@@ -53,9 +55,14 @@ class KillHandling:
         return f"{self.operator.platform} {self.operator.noun}"
 
     @property
+    def run_id(self) -> str:
+        """The platform's id of the run; empty if this process does not know it yet."""
+        return self.record.run_id if self.record else self.ended_id
+
+    @property
     def run(self) -> str:
         """The platform, its word for a run and the run's id, for the log: ``Tamr job j-1``."""
-        return f"{self.kind} {self.record.run_id if self.record else self.watch.run_id}"
+        return f"{self.kind} {self.run_id or self.watch.run_id}"
 
     @property
     def link(self) -> str:
@@ -69,8 +76,7 @@ class KillHandling:
         code holds. So this method uses only values in memory, with one exception. If the kill interrupted a
         wait in this provider's code, the method may ask Airflow whether a newer try has taken over.
         """
-        run_id = self.record.run_id if self.record else ""
-        if not run_id:
+        if not self.run_id:
             end = "stopped" if self.operator.cancel_on_kill else "left running, and its link is logged"
             self.log.warning(
                 "The task was killed before it knew the id of its %s. If the platform starts the run "
@@ -102,13 +108,12 @@ class KillHandling:
 
         :raises SystemExit: always.
         """
-        run_id = self.record.run_id if self.record else ""
-        if run_id and not self.is_settled:
+        if self.run_id and not self.is_settled:
             if not self.watch.cancel_on_kill:
                 self.log_left_running()
             elif self.may_stop():
                 self._stop_quickly()
-        running = f" while {self.run} was running: {self.link}" if run_id else ""
+        running = f" while {self.run} was running: {self.link}" if self.run_id else ""
         # Airflow logs SystemExit in one line and retries as usual. After any other exception, the line about
         # the run would disappear behind a traceback.
         sys.exit(f"the task was killed{running}")

@@ -95,6 +95,8 @@ def test_a_task_that_was_not_deferred_remembers_nothing() -> None:
 def test_the_generation_of_the_try_is_read_from_the_context(dag_run: dict[str, Any], number: int) -> None:
     context: Any = {"ti": SimpleNamespace(max_tries=2), "dag_run": SimpleNamespace(**dag_run)}
     assert generation(context) == Generation(max_tries=2, clear_number=number)
+    with_task: Any = {**context, "task": SimpleNamespace(retries=3)}
+    assert generation(with_task) == Generation(max_tries=2, clear_number=number, retries=3)
 
 
 @pytest.mark.parametrize(("clear_number", "number"), [(7, 7), (None, 1)])

@@ -456,13 +456,23 @@ class TestRecord:
         assert Record.read(None) is None
         later = ("timed_out", "search_until", "candidates", "lost")
         earlier = {name: value for name, value in record.as_json().items() if name not in later}
+        earlier["generation"] = {"max_tries": 2, "clear_number": 1}
         assert Record.read(earlier) == record, "an earlier release wrote no such fields"
         # A field of a later release may be needed to prevent a second run.
         with pytest.raises(ValueError, match="a field is missing, or this release does not know a field"):
             Record.read({**record.as_json(), "added_later": True})
 
     @pytest.mark.parametrize(
-        "payload", [{}, {"version": 1}, {"version": 2}, "j-1", [], {"version": 1, "run_id": "j-1", "more": 1}]
+        "payload",
+        [
+            {},
+            {"version": 1},
+            {"version": 2},
+            {"generation": 1},
+            "j-1",
+            [],
+            {"version": 1, "run_id": "j-1", "more": 1},
+        ],
     )
     def test_of_another_format_raises_an_error(self, payload: Any) -> None:
         with pytest.raises(ValueError, match="cannot be read"):

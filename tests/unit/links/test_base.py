@@ -148,6 +148,20 @@ class TestStoringTheLinkNow:
         assert operator.operator_extra_links == (TamrJobLink(), OtherLink())
         log.warning.assert_called_once()
 
+    def test_airflow_stores_the_link_again_if_the_links_are_a_property(
+        self, xcom: Any, mocker: MockerFixture
+    ) -> None:
+        class WithProperty(TamrLoadSourceOperator):
+            @property
+            def operator_extra_links(self) -> Any:  # type: ignore[override]
+                return (TamrJobLink(),)
+
+        operator, log = WithProperty(task_id="t", source_id="s"), mocker.Mock()
+        assert push_run_link(operator, self.context, "https://x/", log)
+        assert list(operator.operator_extra_links) == [TamrJobLink()]
+        assert xcom.call_count == 1
+        log.warning.assert_not_called()
+
 
 class OtherLink(BaseOperatorLink):
     """A link that a user has added to an operator."""

@@ -26,6 +26,7 @@ from tests.unit.platforms.apis import tamr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     from pytest_mock import MockerFixture
 
@@ -214,12 +215,16 @@ class Attempt:
     """One try of a task.
 
     :param store: ``None`` for an Airflow without a state store.
+    :param retries: the argument of the task; ``None`` if Airflow does not report it.
+    :param start_date: when the try began; ``None`` if Airflow does not report it.
     """
 
     store: StateStore | None = field(default_factory=StateStore)
     try_number: int = 1
     max_tries: int = 2
     clear_number: int = 0
+    retries: int | None = None
+    start_date: datetime | None = None
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def context(self) -> Any:
@@ -230,10 +235,15 @@ class Attempt:
             map_index=-1,
             try_number=self.try_number,
             max_tries=self.max_tries,
+            start_date=self.start_date,
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
             xcom_pull=lambda task_ids, key, map_indexes: self.xcoms.get(key),
         )
-        context: Mapping[str, Any] = {"ti": ti, "dag_run": SimpleNamespace(clear_number=self.clear_number)}
+        context: Mapping[str, Any] = {
+            "ti": ti,
+            "task": SimpleNamespace(retries=self.retries),
+            "dag_run": SimpleNamespace(clear_number=self.clear_number),
+        }
         return {**context, "task_state_store": self.store} if self.store is not None else context
 
 

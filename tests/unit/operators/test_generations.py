@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,16 +42,17 @@ def operator(**arguments: Any) -> TamrLoadSourceOperator:
     return TamrLoadSourceOperator(task_id="t", source_id="s", **{"deferrable": False, **arguments})
 
 
-def wait_and_die(attempt: Attempt, clock: Time, at: dict[float, Any]) -> None:
-    """Let a task wait on a worker for five minutes, then kill its process.
+def wait_and_die(attempt: Attempt, clock: Time, at: dict[float, Any], end: float = 300.0) -> None:
+    """Let a task wait on a worker, then kill its process.
 
+    :param end: the second at which to kill the process.
     :param at: functions to call during the wait, by the second at which to call them.
     """
 
     def tick() -> None:
         for instant in [instant for instant in at if clock.slept >= instant]:
             at.pop(instant)()
-        if clock.slept > 300.0:
+        if clock.slept > end:
             raise KilledError
 
     clock.on_sleep.append(tick)
@@ -68,6 +70,16 @@ def test_a_clear_of_another_task_during_the_wait_starts_no_new_run(
     assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
     assert (tenant.submissions(), tenant.stops()) == (1, [])
     assert dag_run.requests <= 300 / 60 + 3
+
+
+def test_a_young_try_soon_notices_a_clear_of_another_task(
+    tenant: Tenant, clock: Time, dag_run: DagRun
+) -> None:
+    attempt = Attempt(start_date=datetime.fromtimestamp(clock.time(), UTC))
+    wait_and_die(attempt, clock, {5.0: lambda: setattr(dag_run, "clear_number", 1)}, end=12.0)
+    attempt.clear_number = 1
+    assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-1"
+    assert tenant.submissions() == 1
 
 
 def test_a_clear_of_another_task_before_the_submission_is_recorded(tenant: Tenant, dag_run: DagRun) -> None:
@@ -94,6 +106,27 @@ def test_a_clear_of_the_task_during_the_wait_starts_a_new_run(
     attempt.clear_number, attempt.store.superseded = 1, False
     assert deferral(operator(deferrable=True), attempt).trigger.run_id == "j-2"
     assert tenant.stops() == ["POST /j-1:stop"]
+
+
+@pytest.mark.parametrize(("is_stopped", "run_id"), [(False, "j-1"), (True, "j-2")])
+def test_a_clear_during_the_status_request_before_a_deferral_acts_as_a_retry(
+    tenant: Tenant, is_stopped: bool, run_id: str
+) -> None:
+    """The record says "deferred" already. The kill after the Clear may have stopped the job."""
+    attempt = Attempt()
+
+    def clear(line: str) -> None:
+        if line == "GET /j-1":
+            raise KilledError
+
+    tenant.on_request = clear
+    with pytest.raises(KilledError):
+        operator(deferrable=True).act(attempt.context())
+    tenant.on_request = None
+    if is_stopped:
+        tenant.end(reason="STOPPED_BY_USER")
+    attempt.clear_number = 1
+    assert deferral(operator(deferrable=True), attempt).trigger.run_id == run_id
 
 
 def test_a_clear_while_the_task_resumes_starts_a_new_run(tenant: Tenant, dag_run: DagRun) -> None:

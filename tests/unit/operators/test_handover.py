@@ -1,4 +1,4 @@
-"""The process that defers a task passes the record and the link to the process that resumes the task."""
+"""The process that defers a task passes the run's id and link to the process that resumes the task."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.adapters import task_state
 from airflow_provider_dataops.errors import RunError, RunFailedError
@@ -45,6 +44,11 @@ def is_cut_off(monkeypatch: pytest.MonkeyPatch, handover: Any, attempt: Attempt)
     monkeypatch.setattr(attempt.store, "get", lambda *_: pytest.fail("the record was read"))
 
 
+def test_the_handover_is_the_id_and_the_link_only(handover: Any, links: list[str]) -> None:
+    """Airflow keeps the handover in its database. The record may contain the ids of 100 earlier runs."""
+    assert handover == {"handover": {"run_id": "j-1", "url": links[0]}}
+
+
 class TestAFinishedRun:
     @pytest.mark.usefixtures("is_cut_off")
     def test_is_returned_without_a_look_at_the_connection_or_the_record(
@@ -80,7 +84,7 @@ class TestAFinishedRun:
 class TestWithoutAHandover:
     """As in ``airflow dags test``, which loses the arguments, or after an update of this package."""
 
-    @pytest.mark.parametrize("kept", ["nothing", "no stored link", "an unreadable record"])
+    @pytest.mark.parametrize("kept", ["nothing", "no stored link"])
     def test_the_task_reads_the_connection_and_the_record(
         self, tenant: Tenant, attempt: Attempt, handover: Any, links: list[str], kept: str
     ) -> None:
@@ -89,7 +93,6 @@ class TestWithoutAHandover:
         kwargs: dict[str, Any] = {
             "nothing": {},
             "no stored link": {"handover": {**passed, "url": None}},
-            "an unreadable record": {"handover": {**passed, "record": {"version": 99}}},
         }[kept]
         result = resume(operator(), attempt, event(tenant), kwargs)
         assert (result["run_id"], result["url"]) == ("j-1", links[0])
@@ -111,15 +114,41 @@ class TestAClearAfterTheRun:
         attempt.clear_number = 1
         return str(deferral(operator(), attempt).trigger.run_id)
 
-    def test_starts_a_new_run_if_a_subclass_works_on(
-        self, tenant: Tenant, attempt: Attempt, handover: Any
-    ) -> None:
-        class Longer(TamrLoadSourceOperator):
-            def execute_complete(self, context: Any, event: Any = None) -> Any:
-                return super().execute_complete(context, event)
-
+    def finish(self, tenant: Tenant, attempt: Attempt, retries: int | None) -> None:
+        """End a deferred task with its only try."""
+        attempt.max_tries, attempt.retries = 1, retries
+        kwargs = deferral(operator(), attempt).kwargs
         tenant.end()
-        resume(Longer(task_id="t", source_id="s"), attempt, event(tenant), handover)
+        resume(operator(), attempt, event(tenant), kwargs)
+
+    def test_starts_a_new_run_if_max_tries_is_the_same_because_retries_was_lowered(
+        self, tenant: Tenant, attempt: Attempt
+    ) -> None:
+        """A Clear sets ``max_tries`` to the try's number plus ``retries``: 1 + 0, and before it was 1."""
+        self.finish(tenant, attempt, 1)
+        attempt.retries = 0
+        assert self.retried(tenant, attempt) == "j-2"
+
+    @pytest.mark.parametrize(("before", "after"), [(1, 1), (None, 0), (1, None)])
+    def test_of_another_task_starts_no_new_run_unless_retries_has_changed(
+        self, tenant: Tenant, attempt: Attempt, before: int | None, after: int | None
+    ) -> None:
+        self.finish(tenant, attempt, before)
+        attempt.clear_number, attempt.retries = 1, after
+        assert operator().act(attempt.context())["run_id"] == "j-1"
+
+    @pytest.mark.parametrize(
+        "method", ["execute_complete", "resume_execution", "push_outputs", "post_execute", "reason_to_skip"]
+    )
+    def test_starts_a_new_run_if_a_method_of_a_subclass_works_on(
+        self, tenant: Tenant, attempt: Attempt, handover: Any, method: str
+    ) -> None:
+        def work_on(self: Any, *arguments: Any, **named: Any) -> Any:
+            return getattr(super(longer, self), method)(*arguments, **named)
+
+        longer: Any = type("Longer", (TamrLoadSourceOperator,), {method: work_on})
+        tenant.end()
+        resume(longer(task_id="t", source_id="s"), attempt, event(tenant), handover)
         assert self.retried(tenant, attempt) == "j-2"
 
     def test_starts_a_new_run_if_post_execute_works_on(
@@ -129,6 +158,24 @@ class TestAClearAfterTheRun:
         resume(operator(post_execute=lambda *_: None), attempt, event(tenant), handover)
         assert self.retried(tenant, attempt) == "j-2"
 
+    def test_is_not_recognized_if_airflow_does_not_return_the_record(
+        self,
+        tenant: Tenant,
+        attempt: Attempt,
+        handover: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        tenant.end()
+        assert attempt.store is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(attempt.store, "get", _unavailable)
+            task = operator(post_execute=lambda *_: None)
+            assert resume(task, attempt, event(tenant), handover)["run_id"] == "j-1"
+        assert "The record of Tamr job j-1 cannot be read (OSError('503'))" in capsys.readouterr().out
+        attempt.clear_number = 1
+        assert operator().act(attempt.context())["run_id"] == "j-1"
+
     def test_starts_a_new_run_if_the_run_ended_before_the_deferral(
         self, tenant: Tenant, attempt: Attempt
     ) -> None:
@@ -136,6 +183,10 @@ class TestAClearAfterTheRun:
         assert operator().act(attempt.context())["run_id"] == "j-1"
         tenant.on_request = None
         assert self.retried(tenant, attempt) == "j-2"
+
+
+def _unavailable(*_: object) -> None:
+    raise OSError("503")
 
 
 @pytest.mark.parametrize(("age", "requests"), [(3.0, 0), (30.0, 1)])
@@ -149,8 +200,6 @@ def test_only_a_try_that_is_not_young_reads_the_number_of_clears_again(
 ) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(task_state, "present_clear_number", asked.append)
-    context = attempt.context()
-    context["ti"].start_date = datetime.fromtimestamp(clock.time() - age, UTC)
-    with pytest.raises(TaskDeferred):
-        operator().act(context)
+    attempt.start_date = datetime.fromtimestamp(clock.time() - age, UTC)
+    deferral(operator(), attempt)
     assert len(asked) == requests
