@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 #: While triggers use a connection, it is read again after this many seconds. Triggers also use a connection
 #: that was read less than this many seconds ago.
 READ_AGAIN = 55.0
-#: After a refusal of the credentials, a connection is read again unless it was read less than this many
-#: seconds ago. So a few reads are enough for all triggers whose requests were refused.
+#: After a refusal of the credentials, a connection is read again, unless an earlier refusal has caused a read
+#: less than this many seconds ago. So a few reads are enough for all triggers whose requests were refused.
 READ_RECENTLY = 1.0
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Account:
         self._read = read
         self._api: Api | None = None
         self._read_at = 0.0
+        self._read_after_refusal = -math.inf
         self._reading: asyncio.Task[Api] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed: set[Callable[[], None]] = set()
@@ -49,8 +51,13 @@ class Account:
         :param after_refusal: whether the platform has just refused the credentials.
         :raises Exception: what the read raised.
         """
-        age = SYSTEM_CLOCK.monotonic() - self._read_at
-        if self._api is not None and age < (READ_RECENTLY if after_refusal else READ_AGAIN):
+        now = SYSTEM_CLOCK.monotonic()
+        if after_refusal:
+            is_fresh = now - self._read_after_refusal < READ_RECENTLY
+            self._read_after_refusal = self._read_after_refusal if is_fresh else now
+        else:
+            is_fresh = now - self._read_at < READ_AGAIN
+        if self._api is not None and is_fresh and self._reading is None:
             return self._api
         # One trigger's cancellation must not end the read for all other triggers.
         return await asyncio.shield(self._read_once())
