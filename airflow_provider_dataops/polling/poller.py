@@ -256,8 +256,8 @@ class Poller:
             missed = [run for run in runs if run.key not in answers]
             for run in missed:
                 run.missed_at = now
-            if self._list_size < len(runs) * 2 < sys.maxsize:
-                self._list_size *= 2
+            # A list that was too large may have been an exception, so try a larger one again.
+            self._list_size += 1
             # A run that is no longer in the list has probably ended, so read it alone now.
             alone = [run for run in missed if run.listed or run.due <= now + TOGETHER]
             for run in runs:

@@ -191,12 +191,14 @@ class Schedule:
 
         :param most: how many runs to take; ``None`` for all.
         """
+        taken: list[TrackedRun] = []
         if most is None:
-            taken = [run for run in self.runs.values() if not run.in_request]
+            taken += (run for run in self.runs.values() if not run.in_request)
+            self._heap.clear()
         else:
-            taken = []
             while len(taken) < most and (run := self.next_due()) is not None:
                 heappop(self._heap)
+                # Two triggers may have added the run twice.
                 run.in_request = True
                 taken.append(run)
         for run in taken:

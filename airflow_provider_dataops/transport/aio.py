@@ -47,8 +47,7 @@ PARSE_IN_THREAD = 64 * 1024
 HEAD_CODEC = ("utf-8", "surrogateescape")
 #: The exceptions that ``aiohttp`` raises. It does not wrap all exceptions of the layers below it.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError)
-
-
+#: ``aiohttp`` adds this header unless it is told to leave it out.
 _NO_CONTENT_TYPE = frozenset({CONTENT_TYPE})
 #: Idle connections stay open for this many seconds. A new one costs more than a request.
 KEEP_ALIVE = 60.0
@@ -120,7 +119,7 @@ def _advanced(exchange: Exchange[Any], outcome: Callable[[], Any]) -> tuple[bool
 
 
 def _closed(exchange: Exchange[Any], advanced: asyncio.Future[tuple[bool, Any]]) -> None:
-    """Close a generator after a thread has advanced it. Nobody waits for its result any more."""
+    """Close a generator when its thread has ended. The call was cancelled, so the result is dropped."""
     if not advanced.cancelled():
         advanced.exception()
     exchange.close()

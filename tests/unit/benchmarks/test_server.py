@@ -1,4 +1,4 @@
-"""The simulated platform counts what it receives, and breaks when it is told to."""
+"""The simulated platform counts the requests that it receives, and fails as its plan says."""
 
 from __future__ import annotations
 

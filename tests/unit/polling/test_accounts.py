@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.api import Api
 
-MARK: contextvars.ContextVar[str] = contextvars.ContextVar("MARK", default="nobody")
+#: The task whose context the code runs in.
+TASK: contextvars.ContextVar[str] = contextvars.ContextVar("TASK", default="no task")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,7 @@ class Stored:
 
     async def read(self) -> Api:
         self.reads.append(asyncio.get_running_loop().time())
-        self.readers.append(MARK.get())
+        self.readers.append(TASK.get())
         await asyncio.sleep(1.0)
         if self.error is not None:
             raise self.error
@@ -176,11 +177,11 @@ def test_a_read_runs_in_an_empty_context() -> None:
     stored = Stored()
 
     async def main() -> None:
-        MARK.set("the first task")
+        TASK.set("the first task")
         await wait(stored, 100.0)
 
     run_virtual(main())
-    assert stored.readers == ["nobody"] * 2
+    assert stored.readers == ["no task", "no task"]
 
 
 def test_a_new_loop_reads_the_connection_again() -> None:
