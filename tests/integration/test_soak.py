@@ -75,8 +75,8 @@ def test_ten_thousand_polls_leave_nothing_behind(
     before, after, left = run(main())
     # Requests under way have a few objects each, and their number varies.
     assert after.objects - before.objects < 3_000, (before, after)
-    # There are at most 32 connections of Toucan and one of Quantemplate. How many are open varies with the load of
-    # the machine. The sandbox runs in this process, so each of them has two files.
+    # There are at most 32 connections of Toucan and one of Quantemplate. How many are open varies with the
+    # load of the machine. The sandbox runs in this process, so each of them has two files.
     assert after.files - before.files <= 2 * 33, (before, after)
     assert after.tasks - before.tasks <= 40, (before, after)
     assert left == 0
