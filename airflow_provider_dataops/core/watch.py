@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.core.run import RunSnapshot
 
 #: The version of a watch's fields. Increase it when an older release would misread a changed field.
@@ -104,7 +105,9 @@ class RunWatch(Watch):
         """Read this run alone, and return its present state."""
         raise NotImplementedError
 
-    def sweep(self, api: Any, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
+    def sweep(
+        self, api: Any, watches: Mapping[str, Self], cache: EntryCache[Any] | None = None
+    ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Read the platform's list of runs, and return the wanted runs in it, by key.
 
         The poller then reads the wanted runs that are not in the list one by one.
@@ -113,6 +116,7 @@ class RunWatch(Watch):
         platform cannot return one run alone.
 
         :param watches: the watches of the runs that tasks wait for, by key. All are of this watch's group.
+        :param cache: the entries of earlier lists of this group.
         """
         raise NotImplementedError
 

@@ -44,6 +44,8 @@ REPEAT_PAUSE, REPEAT_PAUSE_CAP = 60.0, 600.0
 #: After this many refusals of the credentials in a row, the task reads the connection again. One more refusal
 #: ends the wait.
 REFUSALS = 1
+#: An empty set that thousands of waits share.
+_NOTHING: frozenset[tuple[type[ApiError], int | None]] = frozenset()
 
 
 class Verdict(Enum):
@@ -152,7 +154,7 @@ class WaitProgress:
     failure: ApiError | None = None
     #: The kinds of failure that the log already contains. When the log repeats a failure, this set starts
     #: empty again.
-    logged_failures: set[tuple[type[ApiError], int | None]] = field(default_factory=set)
+    logged_failures: frozenset[tuple[type[ApiError], int | None]] = _NOTHING
     repeat_failures: _Repetition = field(default_factory=_Repetition)
     #: Whether the log already contains the last failure.
     is_known: bool = False
@@ -241,7 +243,7 @@ class WaitProgress:
     def _forget_failures(self) -> None:
         self.failing_since, self.failed_since, self.failure, self.is_known = None, None, None, False
         self.failures, self.refusals = 0, 0
-        self.logged_failures.clear()
+        self.logged_failures = _NOTHING
 
     # --- a failed request ------------------------------------------------------------------------------
 
@@ -275,11 +277,11 @@ class WaitProgress:
         if not self.logged_failures:
             self.repeat_failures.start(now, self.chance)
         elif self.repeat_failures.is_due(now):
-            self.logged_failures.clear()
+            self.logged_failures = _NOTHING
         # Two kinds may alternate, such as 502 and 503. So compare with all logged kinds, not only the last.
         kind = (type(error), error.status)
         self.is_known = kind in self.logged_failures
-        self.logged_failures.add(kind)
+        self.logged_failures |= {kind}
 
     def log_failure(self, verdict: Verdict, now: float, next_look: float | None, log: Log) -> None:
         """Log the last failure, what it means for the wait, and when the next request is due.

@@ -6,14 +6,13 @@ import asyncio
 import contextvars
 import logging
 import math
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from airflow_provider_dataops.core.api import Api
 
@@ -30,11 +29,15 @@ log = logging.getLogger(__name__)
 class Account:
     """The settings of one Airflow connection, shared by all its triggers on one event loop.
 
-    :param conn_id: the Airflow connection, for the log.
+    Each trigger uses it in a ``with`` statement. The last one makes the event loop forget it.
+
+    :param conn_type: the type of the Airflow connection.
+    :param conn_id: the Airflow connection.
     :param read: reads the connection, masks its secrets in the logs, and returns its platform.
     """
 
-    def __init__(self, conn_id: str, read: Callable[[], Awaitable[Api]]) -> None:
+    def __init__(self, conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]) -> None:
+        self._key = conn_type, conn_id
         self._conn_id = conn_id
         self._read = read
         self._api: Api | None = None
@@ -43,7 +46,21 @@ class Account:
         self._reading: asyncio.Task[Api] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._changed: set[Callable[[], None]] = set()
-        self.users = 0
+        self._users = 0
+
+    def __enter__(self) -> Self:
+        """Use the account until the end of the ``with`` statement."""
+        self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Forget the account if this was its last trigger."""
+        self._users -= 1
+        if not self._users:
+            self._stop()
+            accounts = _accounts.get(asyncio.get_running_loop(), {})
+            if accounts.get(self._key) is self:
+                del accounts[self._key]
 
     async def api(self, *, after_refusal: bool = False) -> Api:
         """Return the platform with its settings. Read the connection if it was not read lately.
@@ -108,13 +125,13 @@ class Account:
 
     def _schedule(self) -> None:
         """Read the connection again later, as long as triggers use it."""
-        self.stop()
-        if self.users:
+        self._stop()
+        if self._users:
             self._timer = asyncio.get_running_loop().call_later(
                 READ_AGAIN, self._read_once, context=contextvars.Context()
             )
 
-    def stop(self) -> None:
+    def _stop(self) -> None:
         """Do not read the connection again."""
         if self._timer is not None:
             self._timer.cancel()
@@ -123,21 +140,13 @@ class Account:
 _accounts: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, str], Account]] = WeakKeyDictionary()
 
 
-@contextmanager
-def account_of(conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]) -> Iterator[Account]:
-    """Use the account that all triggers of a connection share on this event loop.
+def account_of(conn_type: str, conn_id: str, read: Callable[[], Awaitable[Api]]) -> Account:
+    """Return the account that all triggers of a connection share on this event loop.
 
     :param read: reads the connection. The account uses the function of its first trigger.
     """
-    key = (conn_type, conn_id)
     accounts = _accounts.setdefault(asyncio.get_running_loop(), {})
-    account = accounts.setdefault(key, Account(conn_id, read))
-    account.users += 1
-    try:
-        yield account
-    finally:
-        account.users -= 1
-        if not account.users:
-            account.stop()
-            if accounts.get(key) is account:
-                del accounts[key]
+    key = (conn_type, conn_id)
+    if key not in accounts:
+        accounts[key] = Account(conn_type, conn_id, read)
+    return accounts[key]

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_dataops.core.listing import EntryCache
 from airflow_provider_dataops.core.retry import is_about_request, is_passing
 from airflow_provider_dataops.core.words import duration_in_words
 from airflow_provider_dataops.errors import ApiError, DataOpsError, ReplyTooLargeError
@@ -43,8 +44,8 @@ LIST_AGAIN = 60.0
 YOUNG_PER_SECOND = 100
 #: The same for the entries of lists. A list of thousands of runs takes much time, here and at the platform.
 YOUNG_LISTED_PER_SECOND = 600
-#: After this many runs, the poller lets other triggers continue before it passes on further results.
-SLICE = 200
+#: When the poller has woken this many triggers, it lets these and all others continue before it wakes more.
+SLICE = 10
 #: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
 LATE, WARN_AGAIN = 60.0, 600.0
 
@@ -75,6 +76,7 @@ class Poller:
         self._list_at = 0.0
         #: No request is sent before this time, because a list could not be read.
         self._quiet_until = 0.0
+        self._entries: EntryCache[Any] = EntryCache()
         #: One request for a list covers at most this many runs. A response that was too large halves it.
         self._list_size = sys.maxsize
         #: How late the last request was sent, in seconds.
@@ -239,8 +241,9 @@ class Poller:
     async def _read_list(self, lane: Lane, runs: list[TrackedRun], *, is_whole: bool) -> None:
         """Read the list, and pass on its results. Runs that are not in the list are read alone."""
         watches = {run.key: run.watch for run in runs}
+        self._entries.trim(len(self._schedule.runs))
         # All watches of a group can request the same list, so take any of them.
-        sweep = runs[0].watch.sweep(self._connection.api, watches)
+        sweep = runs[0].watch.sweep(self._connection.api, watches, self._entries)
         try:
             answers = await self._listed(sweep, lane)
         except ApiError as error:
@@ -297,7 +300,8 @@ class Poller:
         :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock
-        for count, run in enumerate(runs, 1):
+        woken = 0
+        for run in runs:
             now = clock.monotonic()
             answer = answers.get(run.key)
             delay = run.due - now
@@ -307,18 +311,20 @@ class Poller:
             elif answer is not None:
                 run.failures = 0
                 delay = self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
-            self._give(run, answer, now, delay)
-            if count % SLICE == 0:
+            woken += self._give(run, answer, now, delay)
+            if woken >= SLICE:
+                woken = 0
                 await asyncio.sleep(0)
 
     def _give(
         self, run: TrackedRun, answer: RunSnapshot | DataOpsError | Signal | None, now: float, delay: float
-    ) -> None:
+    ) -> int:
+        """Plan when to read a run next, and pass a result to its triggers. Return how many were woken."""
         run.in_request = False
         self._schedule.set_due(run, now + delay)
-        if answer is not None:
-            for subscription in run.subscriptions:
-                subscription.deliver(answer, now)
+        if answer is None:
+            return 0
+        return sum(subscription.deliver(answer, now) for subscription in run.subscriptions)
 
     def _list_failed(self, runs: list[TrackedRun], error: ApiError, *, is_whole: bool) -> None:
         """Decide how to read the runs of a list that could not be read."""

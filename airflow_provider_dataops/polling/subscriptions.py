@@ -76,8 +76,8 @@ class Subscription:
     wake_at: float = 0.0
     _known: tuple[RunState, str] | None = None
 
-    def deliver(self, answer: RunSnapshot | DataOpsError | Signal, now: float) -> None:
-        """Pass a result to the trigger, unless it would tell the trigger nothing new.
+    def deliver(self, answer: RunSnapshot | DataOpsError | Signal, now: float) -> bool:
+        """Pass a result to the trigger, unless it would tell the trigger nothing new. Return whether it did.
 
         The trigger counts failures, and responses without the run. So it gets each of these.
         """
@@ -85,10 +85,15 @@ class Subscription:
         if isinstance(answer, RunSnapshot) and answer.state is not RunState.ABSENT:
             known = answer.state, answer.raw_state
             if known == self._known and now < self.wake_at:
-                return
+                return False
         self._known = known
         self.wake_at = math.inf
         self.answers.put(answer)
+        return True
+
+    def settings_changed(self) -> None:
+        """Tell the trigger that its Airflow connection has other settings now."""
+        self.answers.put(Signal.SETTINGS_CHANGED)
 
 
 @dataclass(eq=False, slots=True)

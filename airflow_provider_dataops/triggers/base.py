@@ -14,7 +14,7 @@ from airflow_provider_dataops.core.arguments import require_boolean, require_tex
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.watch import AutoDataclass, ConditionWatch, RunWatch, Watch
 from airflow_provider_dataops.registry import hook_class
-from airflow_provider_dataops.triggers import guard
+from airflow_provider_dataops.triggers import guard, pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,6 +60,7 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
         :raises TypeError: if the class is local to a function, or a field hides one of Airflow's attributes.
         """
         super().__init_subclass__(**kwargs)
+        cls._log = None
         if "<locals>" in cls.__qualname__:
             raise TypeError(f"{cls.__qualname__}: a trigger must be at the top level of a module")
         for name, argument in cls.__dataclass_fields__.items():
@@ -69,6 +70,9 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     def __post_init__(self) -> None:
         """Initialise ``BaseTrigger``. This is a part of the constructor, so it must not fail."""
         BaseTrigger.__init__(self)
+        # All triggers of a class share one logger. A logger for each of ten thousand triggers would take as
+        # much memory as all the rest of their waits.
+        self.logger()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the fields, from which Airflow creates the trigger again."""
@@ -116,6 +120,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         """Wait for the run or the condition, and yield one event: how the wait ended."""
         self.check()
         began = SYSTEM_CLOCK.monotonic()
+        await pace.turn()
         event = await self.ended()
         await guard.hold_back(began, self.worker_load)
         yield TriggerEvent(event.as_json())

@@ -19,7 +19,6 @@ from airflow_provider_dataops.polling.subscriptions import Signal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractContextManager
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.accounts import Account
@@ -67,12 +66,8 @@ async def _run_ended(
         connection.gate.leave_alone(quiet, SYSTEM_CLOCK.monotonic())
     pause = FIRST_INTERVAL if progress.refusals else 0.0
     subscription = poller.subscribe(trigger, trigger.poll_interval, pause=pause)
+    account.watch(subscription.settings_changed)
     deaths = 0
-
-    def settings_changed() -> None:
-        subscription.deliver(Signal.SETTINGS_CHANGED, SYSTEM_CLOCK.monotonic())
-
-    account.watch(settings_changed)
     try:
         if not account.is_current(connection.api):
             return None
@@ -94,8 +89,10 @@ async def _run_ended(
                 deaths += 1
                 if deaths > 1:
                     raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
+                account.unwatch(subscription.settings_changed)
                 poller.leave(subscription)
                 subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
+                account.watch(subscription.settings_changed)
                 continue
             deaths = 0
             now = SYSTEM_CLOCK.monotonic()
@@ -117,7 +114,7 @@ async def _run_ended(
             # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
             del answer
     finally:
-        account.unwatch(settings_changed)
+        account.unwatch(subscription.settings_changed)
         poller.leave(subscription)
         release(connection, poller)
 
@@ -289,7 +286,7 @@ async def _connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]
             yield connection
 
 
-def _account(trigger: DataOpsTrigger) -> AbstractContextManager[Account]:
+def _account(trigger: DataOpsTrigger) -> Account:
     return account_of(trigger.conn_type, trigger.conn_id, trigger.api)
 
 

@@ -37,6 +37,7 @@ from airflow_provider_dataops.platforms.quantemplate.model import (
     read_run_numbers,
     read_started,
     read_token,
+    read_wanted,
 )
 from airflow_provider_dataops.platforms.quantemplate.runs import (
     QuantemplateExecutionLaunch,
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import FileSource, Reply, Request, Sink
     from airflow_provider_dataops.core.json import JsonObject
-    from airflow_provider_dataops.core.listing import Listed
+    from airflow_provider_dataops.core.listing import EntryCache, Listed
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.core.tokens import Token
 
 T = TypeVar("T")
@@ -240,12 +242,28 @@ class QuantemplateApi(Api):
         """
         return self._list(organisation_id, pipeline_id, lambda reply: read_executions(reply).whole())
 
-    def listed(self, organisation_id: str, pipeline_id: str, **which: Any) -> Exchange[Listed[Execution]]:
-        """Return some executions of a pipeline.
+    def listed(self, organisation_id: str, pipeline_id: str, after: int) -> Exchange[Listed[Execution]]:
+        """Return the executions of a pipeline with a run number above a number."""
+        return self._list(organisation_id, pipeline_id, partial(read_executions, after=after))
 
-        :param which: which executions to return: ``wanted`` or ``after``, as in ``read_executions``.
+    def snapshots(
+        self,
+        organisation_id: str,
+        pipeline_id: str,
+        wanted: frozenset[str],
+        cache: EntryCache[RunSnapshot] | None = None,
+    ) -> Exchange[Listed[RunSnapshot]]:
+        """Return some executions of a pipeline, in the format that all platforms share.
+
+        :param wanted: the ids of the executions.
+        :param cache: the snapshots from earlier lists of this pipeline.
         """
-        return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
+
+        def convert(execution: Execution) -> RunSnapshot:
+            return execution.snapshot(pipeline_id, organisation_id)
+
+        read = partial(read_wanted, wanted=wanted, convert=convert, cache=cache)
+        return self._list(organisation_id, pipeline_id, read)
 
     def run_numbers(
         self, organisation_id: str, pipeline_id: str
@@ -266,7 +284,7 @@ class QuantemplateApi(Api):
 
         :raises MalformedReplyError: if the execution is not found, but an entry of the list cannot be read.
         """
-        parse = partial(read_executions, wanted=frozenset({execution_id}))
+        parse = partial(read_wanted, wanted=frozenset({execution_id}), convert=lambda found: found)
         listed = yield from self._list(organisation_id, pipeline_id, parse)
         return listed.first(lambda execution: execution.id == execution_id)
 
@@ -279,7 +297,7 @@ class QuantemplateApi(Api):
 
         :raises MalformedReplyError: if an entry that may be this execution cannot be read.
         """
-        listed = yield from self.listed(organisation_id, pipeline_id, after=after_run_number)
+        listed = yield from self.listed(organisation_id, pipeline_id, after_run_number)
         first = min(listed.found, key=lambda e: e.run_number, default=None)
 
         def is_later(entry: JsonObject) -> bool:

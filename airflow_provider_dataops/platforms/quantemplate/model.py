@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_dataops.core.json import Result, storable
 from airflow_provider_dataops.core.listing import Listed, read_entries
@@ -14,7 +14,13 @@ from airflow_provider_dataops.core.tokens import Token
 from airflow_provider_dataops.errors import MalformedReplyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_dataops.core.http import Reply
+    from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -121,23 +127,39 @@ def read_started(reply: Reply) -> Execution:
     return _execution(reply.json(), reply)
 
 
-def read_executions(
-    reply: Reply, *, wanted: frozenset[str] | None = None, after: int | None = None
-) -> Listed[Execution]:
+def read_executions(reply: Reply, *, after: int | None = None) -> Listed[Execution]:
     """Return the executions in a list.
 
-    :param wanted: the ids of the executions to return; ``None`` returns all.
     :param after: return only the executions with a run number above this number.
     :raises MalformedReplyError: if the response is not a list of executions.
     """
-    key, is_wanted = "", None
-    if wanted is not None:
-        key, is_wanted = "id", lambda value: _id(value) in wanted
-    elif after is not None:
-        key, is_wanted = "runNumber", lambda value: _number(value) > after
+    is_wanted = None if after is None else lambda value: _number(value) > after
     parse = partial(_execution, reply=reply)
-    listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
-    if wanted is not None and len(listed.found) < len(wanted):
+    return read_entries(reply, reply.entries(), _MEMBERS, parse, key="runNumber", wanted=is_wanted)
+
+
+def read_wanted(
+    reply: Reply,
+    wanted: frozenset[str],
+    convert: Callable[[Execution], T],
+    cache: EntryCache[T] | None = None,
+) -> Listed[T]:
+    """Return some of the executions in a list.
+
+    :param wanted: the ids of the executions to return.
+    :param convert: converts an execution to its value in the result.
+    :param cache: the values of earlier lists of the pipeline, with the same ``convert``.
+    :raises MalformedReplyError: if the response is not a list of executions.
+    """
+
+    def parse(payload: JsonObject) -> T:
+        return convert(_execution(payload, reply))
+
+    def is_wanted(value: object) -> bool:
+        return _id(value) in wanted
+
+    listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key="id", wanted=is_wanted, cache=cache)
+    if len(listed.found) < len(wanted):
         # The documentation shows no limit for the length of the list. Run numbers begin with 1. So if number
         # 1 is missing, the list leaves out the oldest executions.
         listed.cut = min(read_run_numbers(reply).found, default=1) > 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
 
@@ -85,7 +86,7 @@ class QuantemplateExecutionLaunch(Launch):
         :raises MalformedReplyError: if an entry that may be such an execution cannot be read.
         """
         organisation_id, pipeline_id = baseline["pipeline"]
-        listed = yield from self.api.listed(organisation_id, pipeline_id, after=baseline["highest"])
+        listed = yield from self.api.listed(organisation_id, pipeline_id, baseline["highest"])
         # A baseline from an earlier release of this provider does not contain the ids of unreadable entries.
         known = baseline.get("unreadable", ())
         listed.check_unreadable(lambda entry: entry.get("id") in known)
@@ -129,7 +130,10 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         return f"{self.organisation_id}/{self.pipeline_id}"
 
     def sweep(
-        self, api: QuantemplateApi, watches: Mapping[str, Self]
+        self,
+        api: QuantemplateApi,
+        watches: Mapping[str, Self],
+        cache: EntryCache[RunSnapshot] | None = None,
     ) -> Exchange[Mapping[str, RunSnapshot | ApiError]]:
         """Return an execution or an error for each id. All executions are read from one list.
 
@@ -138,8 +142,9 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         error. Otherwise their state is ``UNLISTED`` if the list leaves out the oldest executions, else
         ``ABSENT``.
         """
-        listed = yield from api.listed(self.organisation_id, self.pipeline_id, wanted=frozenset(watches))
-        found = {e.id: e.snapshot(self.pipeline_id, self.organisation_id) for e in listed.found}
+        wanted = frozenset(watches)
+        listed = yield from api.snapshots(self.organisation_id, self.pipeline_id, wanted, cache)
+        found = {snapshot.run_id: snapshot for snapshot in listed.found}
         ids = listed.known_texts("id")
         answers: dict[str, RunSnapshot | ApiError] = {}
         for key in watches:

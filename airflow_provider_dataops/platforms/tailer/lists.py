@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
@@ -31,7 +32,12 @@ MOST_DAYS = 31
 
 
 def active_runs(
-    api: TailerCalls, account: str, environment: str, configuration_type: str, wanted: Collection[str]
+    api: TailerCalls,
+    account: str,
+    environment: str,
+    configuration_type: str,
+    wanted: Collection[str],
+    cache: EntryCache[Run] | None = None,
 ) -> Exchange[list[Run]]:
     """Return wanted runs that are active, of all configurations of a type in an account and environment.
 
@@ -42,6 +48,7 @@ def active_runs(
     runs without this function. It also leaves out runs if the lists are full.
 
     :param wanted: the ids of the runs.
+    :param cache: the runs from earlier lists.
     :raises NotFoundError: if the API refuses all lists.
     :raises MalformedReplyError: if the response contains no list of runs.
     """
@@ -57,7 +64,7 @@ def active_runs(
                 environment=environment,
                 status=status,
                 limit=_limit_for(len(wanted)),
-                parse=partial(read_runs, wanted=missing),
+                parse=partial(read_runs, wanted=missing, cache=cache),
             )
         except NotFoundError:
             # The documentation does not show the response if no run has the status. It may be a 404.

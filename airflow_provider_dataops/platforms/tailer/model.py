@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from airflow_provider_dataops.core.http import Reply
+    from airflow_provider_dataops.core.listing import EntryCache
 
 log = logging.getLogger(__name__)
 
@@ -170,11 +171,17 @@ class Run(Result):
 # --- responses -----------------------------------------------------------------------------------------
 
 
-def read_runs(reply: Reply, limit: int | None = None, wanted: Collection[str] | None = None) -> Listed[Run]:
+def read_runs(
+    reply: Reply,
+    limit: int | None = None,
+    wanted: Collection[str] | None = None,
+    cache: EntryCache[Run] | None = None,
+) -> Listed[Run]:
     """Return the runs of a response.
 
     :param limit: the ``limit`` of the request. A list with this many runs is ``cut``: it may leave out runs.
     :param wanted: the ids of the runs to return; by default all runs of the response.
+    :param cache: the runs from earlier lists.
     """
     results = reply.members("results").get("results")
     if results is None or not decode.begins_with(results, b"["):
@@ -188,6 +195,7 @@ def read_runs(reply: Reply, limit: int | None = None, wanted: Collection[str] | 
         partial(_run, reply=reply),
         key="run_id",
         wanted=None if wanted is None else wanted.__contains__,
+        cache=cache,
     )
     runs.cut = limit is not None and len(runs.found) + len(runs.unreadable) >= limit
     return runs

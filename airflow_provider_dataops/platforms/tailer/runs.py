@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import asdict, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
@@ -204,7 +206,25 @@ class TailerRunWatch(TailerWatch, RunWatch):
         """The group of the run: the fields by which Tailer can list runs of several configurations."""
         return str((self.account, self.environment, canonical_type(self.configuration_type)))
 
-    def sweep(self, api: TailerApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
+    @cached_property
+    def _shown(self) -> list[tuple[Run, RunSnapshot]]:
+        """The run as a list contained it last, and the snapshot that was made of it."""
+        return []
+
+    def _listed(self, api: TailerApi, run: Run | None) -> RunSnapshot | None:
+        """Return the snapshot of a listed run; ``None`` if it is not the run of this watch."""
+        if run is None:
+            return None
+        if not self._shown or self._shown[0][0] is not run:
+            configuration = self.configuration(api)
+            if not configuration.is_named_by(run):
+                return None
+            self._shown[:] = [(run, self.snapshot(configuration, run))]
+        return self._shown[0][1]
+
+    def sweep(
+        self, api: TailerApi, watches: Mapping[str, Self], cache: EntryCache[Run] | None = None
+    ) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the active runs, and the last runs of each configuration that misses several runs then.
 
         The poller reads the others one by one. Each run gets its state from its own watch, because tasks may
@@ -214,23 +234,25 @@ class TailerRunWatch(TailerWatch, RunWatch):
         :raises MalformedReplyError: if the response contains no list of runs.
         """
         ids = {watch.run_id for watch in watches.values()}
-        active = yield from active_runs(api, self.account, self.environment, self.configuration_type, ids)
+        active = yield from active_runs(
+            api, self.account, self.environment, self.configuration_type, ids, cache
+        )
         by_id = {run.run_id: run for run in active}
         found: dict[str, RunSnapshot] = {}
-        missing: dict[Configuration, dict[str, Self]] = {}
-        counts: Counter[Configuration] = Counter()
+        missing: dict[str, dict[str, Self]] = {}
         for key, watch in watches.items():
-            configuration, run = watch.configuration(api), by_id.get(watch.run_id)
-            counts[configuration] += 1
-            if run is not None and configuration.is_named_by(run):
-                found[key] = watch.snapshot(configuration, run)
+            snapshot = watch._listed(api, by_id.get(watch.run_id))
+            if snapshot is not None:
+                found[key] = snapshot
             else:
-                missing.setdefault(configuration, {})[key] = watch
-        for configuration, others in missing.items():
+                missing.setdefault(watch.configuration_id, {})[key] = watch
+        counts = Counter(watch.configuration_id for watch in watches.values())
+        for configuration_id, others in missing.items():
             if len(others) > 1:
+                configuration = next(iter(others.values())).configuration(api)
                 wanted = {watch.run_id for watch in others.values()}
                 try:
-                    last = yield from last_runs(api, configuration, wanted, counts[configuration])
+                    last = yield from last_runs(api, configuration, wanted, counts[configuration_id])
                 except (MalformedReplyError, ServerError, TransportError) as error:
                     log.info("%s; the runs are read one by one", error)
                     continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
 from airflow_provider_dataops.core.arguments import require_one_text, require_time
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
@@ -114,8 +115,13 @@ class TamrJobWatch(RunWatch):
         """The group of the job. All jobs of the tenant are in one group, so one poller reads them."""
         return "jobs"
 
-    def sweep(self, api: TamrApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
-        """Read the list of open jobs, and return the jobs in it that have these ids."""
+    def sweep(
+        self, api: TamrApi, watches: Mapping[str, Self], cache: EntryCache[Any] | None = None
+    ) -> Exchange[Mapping[str, RunSnapshot]]:
+        """Read the list of open jobs, and return the jobs in it that have these ids.
+
+        The cache is not used, because a tenant has few open jobs.
+        """
         jobs = yield from api.open_or_newest({}, wanted=frozenset(watches))
         return {job.job_id: job.snapshot() for job in jobs.found}
 

@@ -14,7 +14,7 @@ from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunWatch
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
-from airflow_provider_dataops.platforms.trac.model.jobs import TOKEN, result_of
+from airflow_provider_dataops.platforms.trac.model.jobs import result_of
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, RunRequest
+    from airflow_provider_dataops.platforms.trac.model.jobs import FoundJob
     from airflow_provider_dataops.platforms.trac.model.objects import Tag
 
 log = logging.getLogger(__name__)
@@ -75,7 +77,7 @@ class TracJobLaunch(Launch):
         :raises MalformedReplyError: if one of these jobs cannot be read.
         """
         found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
-        return [snapshot for _, snapshot in found.whole()]
+        return [job.snapshot for job in found.whole()]
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
         """Return the watch, which describes how to wait for the job."""
@@ -147,24 +149,29 @@ class TracJobWatch(RunWatch):
             self.result_key = result.key if result is not None and result.object_type == "RESULT" else ""
         return (yield from api.job_snapshot(job, self.tenant))
 
-    def sweep(self, api: TracApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(
+        self,
+        api: TracApi,
+        watches: Mapping[str, Self],
+        cache: EntryCache[FoundJob] | None = None,
+    ) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return only the active jobs. The poller reads the others one by one, to get their outputs too."""
         tokens = {token for key in watches for _, _, token in [key.partition(" ")] if token}
         if not tokens:
             return {}
-        found = yield from api.jobs_with_token("IN", sorted(tokens), self.tenant)
+        found = yield from api.jobs_with_token("IN", sorted(tokens), self.tenant, cache)
         active: dict[str, RunSnapshot] = {}
-        for job, snapshot in found.found:
-            key = f"{snapshot.run_id} {job.attrs.get(TOKEN)}"
+        for job in found.found:
+            key = f"{job.snapshot.run_id} {job.token}"
             if key in watches:
-                watches[key]._found(job, has_ended=snapshot.state.is_final)
-                if not snapshot.state.is_final:
-                    active[key] = snapshot
+                watches[key]._found(job)
+                if job.ended is None:
+                    active[key] = job.snapshot
         return active
 
-    def _found(self, job: Tag, *, has_ended: bool) -> None:
-        """Remember the job as a search found it, if :meth:`look` can use it."""
-        self._ended[:] = [job] if has_ended and self.result_key else []
+    def _found(self, job: FoundJob) -> None:
+        """Remember the job if it has ended and :meth:`look` can use it."""
+        self._ended[:] = [job.ended] if job.ended is not None and self.result_key else []
 
     def url(self, api: TracApi) -> str:
         """Return the link to the job."""

@@ -61,7 +61,7 @@ def test_a_run_that_left_the_list_is_requested_singly() -> None:
     platform = FakePlatform(states={"ended": RunState.SUCCEEDED})
 
     class OpenOnes(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any], cache: Any = None) -> Any:
             return (yield True, frozenset(watches) - {"ended"})
 
     answers = polled(platform, ["ended", "open"], 1.0, watch=OpenOnes())
@@ -77,7 +77,7 @@ def test_runs_that_the_list_never_contains_cause_no_list_for_each_of_them() -> N
     platform = FakePlatform()
 
     class Nothing(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any], cache: Any = None) -> Any:
             yield True, frozenset()
             return {}
 
@@ -153,7 +153,7 @@ def test_a_list_is_used_again_when_it_is_usable() -> None:
 
 def test_an_error_in_a_list_affects_only_its_run() -> None:
     class OneUnreadable(OnlyListed):
-        def sweep(self, api: Any, watches: Mapping[str, Any]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, Any], cache: Any = None) -> Any:
             found = yield True, frozenset(watches)
             return {**found, "bad": MalformedReplyError("an entry of the list cannot be read", status=200)}
 
@@ -166,7 +166,7 @@ def test_runs_that_have_left_a_long_list_are_read_at_once_although_new_triggers_
     platform, gone = FakePlatform(takes=0.05), set[str]()
 
     class Open(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch], cache: Any = None) -> Any:
             found = yield True, frozenset(watches)
             return {key: value for key, value in found.items() if key not in gone}
 
@@ -203,7 +203,7 @@ def test_a_list_that_takes_no_request_does_not_end_an_outage() -> None:
     platform = FakePlatform(failing=outage(until=1e9))
 
     class FewRuns(FakeWatch):
-        def sweep(self, api: Any, watches: Mapping[str, RunWatch]) -> Any:
+        def sweep(self, api: Any, watches: Mapping[str, RunWatch], cache: Any = None) -> Any:
             yield from ()
             return {}
 

@@ -109,7 +109,9 @@ class FakeWatch(RunWatch):
     sweeps: ClassVar[bool] = True
     group: str = "group"
 
-    def sweep(self, api: Any, watches: Mapping[str, Any]) -> Generator[Any, Any, dict[str, RunSnapshot]]:
+    def sweep(
+        self, api: Any, watches: Mapping[str, Any], cache: Any = None
+    ) -> Generator[Any, Any, dict[str, RunSnapshot]]:
         snapshots: dict[str, RunSnapshot] = yield True, frozenset(watches)
         return snapshots
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 from airflow_provider_dataops.core.json import present
@@ -13,6 +14,7 @@ from airflow_provider_dataops.platforms.trac.model.definitions import JobPlan, R
 from airflow_provider_dataops.platforms.trac.model.jobs import (
     JOB_VERSION,
     TOKEN,
+    FoundJob,
     JobStatus,
     belong_together,
     job_selector,
@@ -21,7 +23,7 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     result_outputs,
     snapshot,
 )
-from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found, reading
+from airflow_provider_dataops.platforms.trac.model.objects import read_found, reading
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
-    from airflow_provider_dataops.core.listing import Listed
+    from airflow_provider_dataops.core.listing import EntryCache, Listed
+    from airflow_provider_dataops.platforms.trac.model.objects import Tag
     from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 #: For each type of job, the types of objects that it can create as its outputs.
@@ -186,19 +189,19 @@ class JobCalls(MetadataCalls):
     # --- the states of jobs ----------------------------------------------------------------------------
 
     def jobs_with_token(
-        self, operator: str, token: str | list[str], tenant: str
-    ) -> Exchange[Listed[tuple[Tag, RunSnapshot]]]:
+        self,
+        operator: str,
+        token: str | list[str],
+        tenant: str,
+        cache: EntryCache[FoundJob] | None = None,
+    ) -> Exchange[Listed[FoundJob]]:
         """Return the jobs that were submitted with one of the given submission tokens.
 
         :param operator: ``EQ`` for one token, ``IN`` for several.
-        :return: each job as the search returned it, and in the format that all platforms share.
+        :param cache: the jobs that earlier searches of this method found.
         """
-
-        def parse(payload: JsonObject) -> tuple[Tag, RunSnapshot]:
-            tag = Tag.from_json(payload)
-            return tag, snapshot(tag)
-
-        return self._searched(lambda reply: read_found(reply, parse), "JOB", [TOKEN, operator, token], tenant)
+        read = partial(read_found, parse=FoundJob.from_json, cache=cache)
+        return self._searched(read, "JOB", [TOKEN, operator, token], tenant)
 
     def job_snapshot(self, job: Tag, tenant: str) -> Exchange[RunSnapshot]:
         """Return a job in the format that all platforms share, with outputs and log file if it has ended.

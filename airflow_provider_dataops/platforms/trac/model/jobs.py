@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from airflow_provider_dataops.core.json import Result
@@ -124,6 +124,28 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None 
     """
     job_type = str(job.attrs.get("trac_job_type") or "")
     return JobStatus.from_tag(job).snapshot(job_type, result=result, outputs=outputs)
+
+
+@dataclass(frozen=True)
+class FoundJob:
+    """A job as a search found it.
+
+    :param token: its submission token.
+    :param snapshot: the job in the format that all platforms share, without outputs.
+    :param ended: the job itself if it has ended, else ``None``, because thousands of running jobs would take
+        much memory.
+    """
+
+    token: str
+    snapshot: RunSnapshot
+    ended: Tag | None
+
+    @classmethod
+    def from_json(cls, payload: JsonObject) -> Self:
+        """Return a job in the response to a search."""
+        tag = Tag.from_json(payload)
+        found = snapshot(tag)
+        return cls(str(tag.attrs.get(TOKEN)), found, tag if found.state.is_final else None)
 
 
 def require_job_attrs(job_attrs: JsonObject | None) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
 
 T = TypeVar("T")
 
@@ -217,17 +218,20 @@ class SearchResult:
         return cls(tuple(read_found(reply, Tag.from_json).whole()))
 
 
-def read_found(reply: Reply, parse: Callable[[JsonObject], T]) -> Listed[T]:
+def read_found(
+    reply: Reply, parse: Callable[[JsonObject], T], cache: EntryCache[T] | None = None
+) -> Listed[T]:
     """Return the objects in the response to a search. The result also lists unreadable objects.
 
     :param parse: converts an object in TRAC's JSON to its value in the result.
+    :param cache: the values from earlier searches with the same ``parse``.
     """
     found = reply.members("searchResult").get("searchResult")
     if found is None:
         # If a search finds nothing, the response is an empty JSON object.
         reply.members(others=False)
     entries = () if found is None else reply.entries_of(found)
-    return read_entries(reply, entries, ("header", "attrs"), parse)
+    return read_entries(reply, entries, ("header", "attrs"), parse, cache=cache)
 
 
 def listed(payload: Any, name: str) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.mill.api import MillApi
 
 
@@ -71,7 +72,9 @@ class BatchWatch(RunWatch):
         """The name of the group whose batches one list request covers: all of the installation."""
         return "batches"
 
-    def sweep(self, api: MillApi, watches: Mapping[str, Self]) -> Exchange[Mapping[str, RunSnapshot]]:
+    def sweep(
+        self, api: MillApi, watches: Mapping[str, Self], cache: EntryCache[Any] | None = None
+    ) -> Exchange[Mapping[str, RunSnapshot]]:
         """Return the wanted batches that the list of the newest contains, by id."""
         batches = yield from api.listed(wanted=frozenset(watches))
         return {batch.id: batch.snapshot() for batch in batches.found}
