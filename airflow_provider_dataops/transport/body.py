@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: and at most a twentieth faster with 1 MiB. On a slow connection, larger blocks would delay the lines of
 #: progress.
 CHUNK = 256 * 1024
+#: A download reads at most this many bytes at a time. Without TLS, larger reads are faster.
+DOWNLOAD_CHUNK = 1024 * 1024
 #: How many bytes of an error response's body are read. The error's message quotes only the start of the body.
 MAX_ERROR_BYTES = 1024 * 1024
 #: The setting with which zlib recognises both gzip and deflate.

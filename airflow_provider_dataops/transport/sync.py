@@ -33,7 +33,7 @@ from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError, TransportError
 from airflow_provider_dataops.transport import network
 from airflow_provider_dataops.transport.adapter import BoundedAdapter, NotConnectedError
-from airflow_provider_dataops.transport.body import CHUNK, BodyBuffer, Unpacker
+from airflow_provider_dataops.transport.body import CHUNK, DOWNLOAD_CHUNK, BodyBuffer, Unpacker
 from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.network import CONNECT_TIMEOUT, USER_AGENT, proxy_for, trusted
 from airflow_provider_dataops.transport.upload import Upload
@@ -213,7 +213,7 @@ class SyncDriver:
             unpacker = Unpacker(headers.get("Content-Encoding", ""))
             received = 0
             request.moved(received, size)
-            while chunk := response.raw.read1(CHUNK, decode_content=False):
+            while chunk := response.raw.read1(DOWNLOAD_CHUNK, decode_content=False):
                 for piece in unpacker.pieces(chunk):
                     request.sink.write(piece)
                     received += len(piece)
