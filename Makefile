@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -120,6 +120,9 @@ bench-smoke: $(READY)  ## Run a small part of the benchmarks, and write the rati
 	$(BIN)/python -m benchmarks.files --mebibytes 64 --rounds 1 --tls --client ours --client requests --client curl --json build/bench-files.json
 	$(BIN)/python -m benchmarks.triggers --client quantemplate --client toucan --client floor --client idle --interval 1 --shortest 7 --longest 8 --json build/bench-triggers.json
 	$(BIN)/python -m benchmarks.airflow_load --small --json build/bench-airflow.json
+
+bench-soak: $(READY)  ## Send 200,000 polls, and compare the objects, sockets and asyncio tasks of before and after
+	DATAOPS_SOAK_POLLS=200000 $(PYTEST) -s tests/integration/test_soak.py
 
 bench-files: $(BENCH_READY)  ## Measure uploads and downloads of 1 GiB with the hooks, other clients and curl; takes 10 minutes
 	$(BENCH) -m benchmarks.files --json benchmarks/results/files.json --plot docs/images/performance/files.svg
