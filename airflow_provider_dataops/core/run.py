@@ -93,6 +93,11 @@ class RunSnapshot(JsonDataclass):
         details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
         object.__setattr__(self, "details", details)
 
+    @property
+    def words(self) -> str:
+        """The state in the platform's own word; in this provider's word if the platform has none."""
+        return self.raw_state or str(self.state)
+
     @classmethod
     def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:
         """Return the snapshot of a run that the platform does not know.

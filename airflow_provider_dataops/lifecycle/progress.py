@@ -125,6 +125,7 @@ class WaitProgress:
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``. For a condition, the words
         that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
+    :param last_state: the last state that is known when the wait begins; empty if none is known.
     :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
     :param chance: a number from 0 up to 1, which decides when the log repeats a line.
     """
@@ -135,13 +136,18 @@ class WaitProgress:
     seen: bool = False
     outage_budget: float = Options.outage_budget
     chance: float = 0.5
+    last_state: str = ""
+    #: The last state that a response has reported, and when a good response arrived last.
+    state: RunState | None = None
+    seen_at: float | None = None
+    #: The :attr:`outline` that was published last.
+    published: tuple[str, bool] = ("", False)
     #: When the outage began. In an outage, no response arrives, or another server responds instead of the
     #: platform.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
     refusals: int = 0
-    last_state: str = ""
     #: The last line about the state, and when the line was logged first.
     line: str = ""
     line_since: float = 0.0
@@ -157,6 +163,15 @@ class WaitProgress:
     #: Whether the log already contains the last failure.
     is_known: bool = False
 
+    def __post_init__(self) -> None:
+        """Count the state that is known when the wait begins as published: the task has stored it."""
+        self.published = self.outline
+
+    @property
+    def outline(self) -> tuple[str, bool]:
+        """The last state, and whether requests fail. Only if this changes, there is something to publish."""
+        return self.last_state, self.failure is not None
+
     # --- a good response -------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, next_look: float | None, log: Log) -> RunEvent | None:
@@ -166,7 +181,7 @@ class WaitProgress:
         """
         self.answered(now, log)
         verdict = self.saw(snapshot, now)
-        self.last_state = snapshot.raw_state or str(snapshot.state)
+        self.state, self.last_state = snapshot.state, snapshot.words
         is_unknown = snapshot.state is RunState.UNKNOWN
         if is_unknown:
             words = f"has the state {snapshot.raw_state!r}, which this provider does not know"
@@ -229,6 +244,7 @@ class WaitProgress:
 
     def answered(self, now: float, log: Log) -> None:
         """Record a good response. If the previous request failed, log that the platform answers again."""
+        self.seen_at = now
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",
