@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-from typing import TYPE_CHECKING, Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.adapters.xcom import IS_ASYNC, astore_xcom
@@ -35,7 +36,8 @@ class Publisher:
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[BaseTrigger, WaitProgress] = {}
+        # A plain dict takes longer and longer to find its first entry after many entries were removed.
+        self._waiting: OrderedDict[BaseTrigger, WaitProgress] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._is_failing = False
 
@@ -55,19 +57,19 @@ class Publisher:
     async def _publish(self) -> None:
         try:
             while self._waiting:
-                trigger = next(iter(self._waiting))
-                progress = self._waiting.pop(trigger)
+                trigger, progress = self._waiting.popitem(last=False)
                 if progress.outline != progress.published:
-                    progress.published = progress.outline
-                    await self._store(trigger.task_instance, PublishedState.of(progress, SYSTEM_CLOCK))
+                    await self._store(trigger, progress)
                     await asyncio.sleep(1.0 / PER_SECOND)
         finally:
             # The task keeps a reference to the event loop, and the loop is the key of this publisher.
             self._task = None
 
-    async def _store(self, ti: Any, state: PublishedState) -> None:
+    async def _store(self, trigger: BaseTrigger, progress: WaitProgress) -> None:
+        progress.published = progress.outline
         try:
-            await astore_xcom(ti, PROGRESS_KEY, state.as_json())
+            state = PublishedState.of(progress, SYSTEM_CLOCK)
+            await astore_xcom(trigger.task_instance, PROGRESS_KEY, state.as_json())
         except Exception as error:
             if not self._is_failing:
                 log.warning(
