@@ -131,7 +131,7 @@ class ConditionWatch(Watch):
     @property
     def in_words(self) -> str:
         """What must become true, for people: ``no active job on source s-1``."""
-        raise NotImplementedError
+        return "a condition"
 
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
         """Return JSON values if the condition is true now; ``None`` if it is not true yet."""

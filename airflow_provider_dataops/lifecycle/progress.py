@@ -125,7 +125,8 @@ class WaitProgress:
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``. For a condition, the words
         that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
-    :param last_state: the last state that is known when the wait begins; empty if none is known.
+    :param outline: the :attr:`.RunSnapshot.outline` of the last state. When the wait begins, it is the state
+        that the task has published; empty if it has published none.
     :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
     :param chance: a number from 0 up to 1, which decides when the log repeats a line.
     """
@@ -136,12 +137,13 @@ class WaitProgress:
     seen: bool = False
     outage_budget: float = Options.outage_budget
     chance: float = 0.5
-    last_state: str = ""
+    outline: str = ""
+    #: The :attr:`news` that were published last.
+    published: tuple[str, bool] = ("", False)
     #: The last state that a response has reported, and when a good response arrived last.
     state: RunState | None = None
+    last_state: str = ""
     seen_at: float | None = None
-    #: The :attr:`outline` that was published last.
-    published: tuple[str, bool] = ("", False)
     #: When the outage began. In an outage, no response arrives, or another server responds instead of the
     #: platform.
     failing_since: float | None = None
@@ -164,13 +166,13 @@ class WaitProgress:
     is_known: bool = False
 
     def __post_init__(self) -> None:
-        """Count the state that is known when the wait begins as published: the task has stored it."""
-        self.published = self.outline
+        """Record what the task has published before the wait."""
+        self.published = self.news
 
     @property
-    def outline(self) -> tuple[str, bool]:
-        """The last state, and whether requests fail. Only if this changes, there is something to publish."""
-        return self.last_state, self.failure is not None
+    def news(self) -> tuple[str, bool]:
+        """The last state, and whether requests fail. If this changes, there is something to publish."""
+        return self.outline, self.failure is not None
 
     # --- a good response -------------------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class WaitProgress:
         """
         self.answered(now, log)
         verdict = self.saw(snapshot, now)
-        self.state, self.last_state = snapshot.state, snapshot.words
+        self.state, self.last_state, self.outline = snapshot.state, snapshot.words, snapshot.outline
         is_unknown = snapshot.state is RunState.UNKNOWN
         if is_unknown:
             words = f"has the state {snapshot.raw_state!r}, which this provider does not know"

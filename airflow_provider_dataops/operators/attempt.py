@@ -223,7 +223,7 @@ class RunAttempt(RecordKeeping):
             self.watch.run_id,
             kind=self.kind,
             seen=seen,
-            last_state=self.published_state,
+            outline=self.published_state,
             outage_budget=self.hook.api.settings.options.outage_budget,
         )
 
@@ -251,7 +251,7 @@ class RunAttempt(RecordKeeping):
                 poll_interval=operator.poll_interval,
                 not_before=not_before,
                 known=known,
-                last_state=self.published_state or None,
+                published_state=self.published_state or None,
             ),
             method_name=operator.execute_complete.__name__,
             kwargs={HANDOVER: {"run_id": record.run_id, "url": self.stored_url}},

@@ -33,10 +33,11 @@ def publish_run(
     run, submitted_at = started.snapshot, started.submitted_at
     has_ended = isinstance(looked, RunEvent)
     seen = looked.snapshot if isinstance(looked, RunEvent) else looked
-    state, raw_state = (seen.state, seen.words) if isinstance(seen, RunSnapshot) else (None, "")
+    known = seen if isinstance(seen, RunSnapshot) else None
     publication.publish_wait(
-        state=state,
-        raw_state=raw_state,
+        state=known.state if known else None,
+        raw_state=known.words if known else "",
+        outline=known.outline if known else "",
         run_id=None if run.state is RunState.UNTRACKED else run.run_id,
         condition=None,
         url=started.url,

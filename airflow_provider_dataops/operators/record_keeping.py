@@ -34,7 +34,7 @@ class RecordKeeping(Endings):
     @property
     def published_state(self) -> str:
         """The state of the run that this try has published; empty if it has published none."""
-        return self.publication.last_state if self.publication else ""
+        return self.publication.outline if self.publication else ""
 
     def _take(self, record: Record) -> None:
         """Store in the record that the task is on a worker, so that the next try recognizes a Clear."""

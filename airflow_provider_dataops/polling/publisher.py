@@ -58,7 +58,7 @@ class Publisher:
         try:
             while self._waiting:
                 trigger, progress = self._waiting.popitem(last=False)
-                if progress.outline != progress.published:
+                if progress.news != progress.published:
                     await self._store(trigger, progress)
                     await asyncio.sleep(1.0 / PER_SECOND)
         finally:
@@ -66,7 +66,7 @@ class Publisher:
             self._task = None
 
     async def _store(self, trigger: BaseTrigger, progress: WaitProgress) -> None:
-        progress.published = progress.outline
+        progress.published = progress.news
         try:
             state = PublishedState.of(progress, SYSTEM_CLOCK)
             await astore_xcom(trigger.task_instance, PROGRESS_KEY, state.as_json())
@@ -90,7 +90,7 @@ def publish(trigger: BaseTrigger, progress: WaitProgress) -> None:
 
     A trigger calls this after each response that it gets. It takes almost no time if nothing has changed.
     """
-    if progress.outline == progress.published or trigger.task_instance is None or not IS_ASYNC:
+    if progress.news == progress.published or trigger.task_instance is None or not IS_ASYNC:
         return
     loop = asyncio.get_running_loop()
     if loop not in _publishers:

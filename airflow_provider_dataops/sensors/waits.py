@@ -165,6 +165,7 @@ class SensorWait:
         self.publication.publish_wait(
             state=self.progress.state,
             raw_state=self.progress.last_state,
+            outline=self.progress.outline,
             run_id=self.watch.run_id if is_run else None,
             condition=None if is_run else self.watch.in_words,
             url=self.sensor.run_url,
@@ -175,7 +176,7 @@ class SensorWait:
             poll_interval=float(self.sensor.poke_interval),
             mode=WaitMode.DEFERRED if self.sensor.deferrable else WaitMode.WORKER,
         )
-        self.progress.published = (self.publication.last_state, False)
+        self.progress.published = (self.publication.outline, False)
 
     @property
     def next_look(self) -> float | None:
@@ -218,7 +219,7 @@ class RunEnd(SensorWait):
         """The interval, and the state of the run at the first request."""
         return {
             "poll_interval": float(self.sensor.poke_interval),
-            "last_state": self.progress.published[0] or None,
+            "published_state": self.progress.published[0] or None,
         }
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:

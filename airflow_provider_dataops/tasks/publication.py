@@ -35,7 +35,7 @@ class Publication:
 
     :param task: the operator or sensor.
     :param publishes_states: the option ``publish_progress``.
-    :ivar last_state: the state that was published with the wait; empty if none was.
+    :ivar outline: the :attr:`.RunSnapshot.outline` that was published with the wait; empty if none was.
     """
 
     def __init__(self, task: DataOpsTask, context: Context, *, publishes_states: bool) -> None:
@@ -44,13 +44,14 @@ class Publication:
         self._store: Any = cast("JsonObject", context).get("task_state_store")
         self._publishes_states = publishes_states and self._store is not None
         self._next_at = 0.0
-        self.last_state = ""
+        self.outline = ""
 
-    def publish_wait(self, *, state: RunState | None, raw_state: str, **fields: Any) -> None:
+    def publish_wait(self, *, state: RunState | None, raw_state: str, outline: str, **fields: Any) -> None:
         """Publish what the task waits for. This is one request to Airflow's API server.
 
         :param state: the state that the platform has just reported; ``None`` if it is not known.
         :param raw_state: the same state in the platform's own word.
+        :param outline: the same state as :attr:`.RunSnapshot.outline`.
         :param fields: the fields of :class:`.PublishedWait` that differ from task to task.
         """
         if self._store is None:
@@ -69,16 +70,16 @@ class Publication:
             **fields,
         )
         if self._try(lambda: self._store.set(WATCH_KEY, wait.as_json())) and seen:
-            self.last_state = raw_state
+            self.outline = outline
 
     def has_news(self, progress: WaitProgress) -> bool:
         """Return whether to publish the state of a waiting worker now."""
-        is_new = self._publishes_states and progress.outline != progress.published
+        is_new = self._publishes_states and progress.news != progress.published
         return is_new and SYSTEM_CLOCK.monotonic() >= self._next_at
 
     def publish_state(self, progress: WaitProgress) -> None:
         """Publish the state of a waiting worker. This is one request to Airflow's API server."""
-        progress.published = progress.outline
+        progress.published = progress.news
         state = PublishedState.of(progress, SYSTEM_CLOCK)
         self._try(lambda: store_xcom(self._ti, PROGRESS_KEY, state.as_json()))
 

@@ -134,13 +134,14 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         server's ``Retry-After``.
     :param known: whether the platform has returned the run before. If it has, a response without the run
         counts as an outage.
-    :param last_state: the state of the run that the task has published; ``None`` if it has published none.
+    :param published_state: the state of the run that the task has published for the page *Remote runs*;
+        ``None`` if it has published none.
     """
 
     poll_interval: float
     not_before: float = 0.0
     known: bool = False
-    last_state: str | None = None
+    published_state: str | None = None
 
     def check(self) -> None:
         """Validate the fields, also the run's id, the poll interval and the times."""
@@ -150,8 +151,8 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         require_boolean("known", self.known)
         if self.not_before != 0:
             require_time(not_before=self.not_before)
-        if self.last_state is not None:
-            require_text(last_state=self.last_state)
+        if self.published_state is not None:
+            require_text(published_state=self.published_state)
 
     async def ended(self) -> RunEvent:
         """Wait for the end of the run, and return how the wait ended."""

@@ -43,7 +43,7 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
         SYSTEM_CLOCK.monotonic(),
         trigger.run_id,
         seen=trigger.known,
-        last_state=trigger.last_state or "",
+        outline=trigger.published_state or "",
         chance=SYSTEM_CLOCK.random(),
     )
     try:

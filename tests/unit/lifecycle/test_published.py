@@ -157,7 +157,7 @@ class TestTheStateOfAWait:
         assert (value["failing_since"], value["error"]) == (51_010.0, "HTTP 502")
 
     def test_is_unknown_if_no_response_has_arrived(self) -> None:
-        progress = WaitProgress(1_000.0, "j-1", last_state="RUNNING")
+        progress = WaitProgress(1_000.0, "j-1", outline="RUNNING")
         progress.failed(ServerError("HTTP 503", status=503), 1_010.0)
         value = state_of(progress, FakeClock())
         assert [value[name] for name in ("state", "raw_state", "seen_at", "since")] == [None] * 4
@@ -182,19 +182,29 @@ class TestTheStateOfAWait:
 
 class TestAChangeToPublish:
     def test_is_another_state(self) -> None:
-        progress = WaitProgress(1_000.0, "j-1", last_state="QUEUED")
-        assert progress.outline == progress.published
+        progress = WaitProgress(1_000.0, "j-1", outline="QUEUED")
+        assert progress.news == progress.published
         progress.ending(seen(RunState.PENDING, "QUEUED"), 1_000.0, None, LOG)
-        assert progress.outline == progress.published
+        assert progress.news == progress.published
         progress.ending(seen(RunState.RUNNING, "RUNNING"), 1_002.0, None, LOG)
-        assert progress.outline != progress.published
+        assert progress.news != progress.published
 
     def test_is_the_first_failure_and_the_first_response_after_it(self) -> None:
-        progress = WaitProgress(1_000.0, "j-1", last_state="RUNNING")
+        progress = WaitProgress(1_000.0, "j-1", outline="RUNNING")
         progress.failed(ServerError("HTTP 503", status=503), 1_010.0)
-        assert progress.outline != progress.published
-        progress.published = progress.outline
+        assert progress.news != progress.published
+        progress.published = progress.news
         progress.failed(ServerError("HTTP 502", status=502), 1_020.0)
-        assert progress.outline == progress.published
+        assert progress.news == progress.published
         progress.ending(seen(RunState.RUNNING, "RUNNING"), 1_030.0, None, LOG)
-        assert progress.outline != progress.published
+        assert progress.news != progress.published
+
+    @pytest.mark.parametrize("state", [RunState.ABSENT, RunState.UNLISTED])
+    def test_is_not_another_text_about_a_run_that_is_not_listed(self, state: RunState) -> None:
+        """A 404 may contain the time of the response."""
+        progress = WaitProgress(1_000.0, "j-1")
+        progress.ending(seen(state, "404: at 10:00:01"), 1_000.0, None, LOG)
+        assert progress.news != progress.published
+        progress.published = progress.news
+        progress.ending(seen(state, "404: at 10:00:02"), 1_001.0, None, LOG)
+        assert progress.news == progress.published

@@ -67,8 +67,8 @@ def test_a_deferred_task_publishes_its_run_with_the_state_of_the_first_request(
 
 
 def test_the_trigger_gets_the_published_state(tenant: Tenant) -> None:
-    assert deferral(operator(deferrable=True), Attempt()).trigger.last_state == "RUNNING"
-    assert deferral(operator(deferrable=True), Attempt(store=None)).trigger.last_state is None
+    assert deferral(operator(deferrable=True), Attempt()).trigger.published_state == "RUNNING"
+    assert deferral(operator(deferrable=True), Attempt(store=None)).trigger.published_state is None
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -144,7 +144,7 @@ def test_the_option_leaves_out_the_state(tenant: Tenant, monkeypatch: pytest.Mon
     store = StateStore()
     deferred = deferral(operator(deferrable=True), Attempt(store=store))
     assert (store.rows[WATCH]["run_id"], store.rows[WATCH]["state"]) == ("j-1", None)
-    assert deferred.trigger.last_state is None
+    assert deferred.trigger.published_state is None
 
 
 class Refusing(StateStore):
@@ -164,7 +164,7 @@ def test_the_task_continues_if_airflow_does_not_store_it(
     task = operator(deferrable=deferrable)
     if deferrable:
         # The trigger publishes the first state that it sees, because the page knows none.
-        assert deferral(task, attempt).trigger.last_state is None
+        assert deferral(task, attempt).trigger.published_state is None
     else:
         clock.on_sleep.append(tenant.end)
         assert task.act(attempt.context())["state"] == "succeeded"

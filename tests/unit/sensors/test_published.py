@@ -92,7 +92,7 @@ def test_the_trigger_gets_the_published_state(tenant: Tenant) -> None:
     for store, last_state in ((StateStore(), "RUNNING"), (None, None)):
         with pytest.raises(TaskDeferred) as caught:
             job_sensor(deferrable=True).execute(Attempt(store=store).context())
-        assert caught.value.trigger.last_state == last_state
+        assert caught.value.trigger.published_state == last_state
 
 
 @pytest.mark.parametrize("deferrable", [True, False])

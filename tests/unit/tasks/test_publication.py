@@ -34,6 +34,7 @@ def publish_wait(made: Publication, state: RunState | None = RunState.PENDING) -
     made.publish_wait(
         state=state,
         raw_state="QUEUED" if state else "",
+        outline="QUEUED" if state else "",
         run_id="j-1",
         condition=None,
         url="",
@@ -52,7 +53,7 @@ def publication_of(task: DataOpsTask, store: StateStore | None, *, states: bool 
 
 def waiting(raw_state: str = "RUNNING") -> WaitProgress:
     """Return a wait whose state has changed from ``QUEUED``."""
-    progress = WaitProgress(1_000.0, "j-1", last_state="QUEUED")
+    progress = WaitProgress(1_000.0, "j-1", outline="QUEUED")
     snapshot = RunSnapshot(run_id="j-1", state=RunState.RUNNING, raw_state=raw_state)
     progress.ending(snapshot, 1_001.0, None, LOG)
     return progress
@@ -69,13 +70,13 @@ class TestTheFirstState:
         store = StateStore()
         made = publication_of(TASK, store, states=states)
         publish_wait(made, state)
-        assert made.last_state == last
+        assert made.outline == last
         assert store.rows["dataops_watch"]["raw_state"] == (last or None)
 
     def test_does_not_count_if_it_was_not_stored(self, clock: FakeClock) -> None:
         made = publication_of(TASK, StateStore(superseded=True))
         publish_wait(made)
-        assert made.last_state == ""
+        assert made.outline == ""
 
 
 class TestNews:

@@ -65,7 +65,7 @@ def all_change(bench: Bench) -> dict[str, tuple[float, str]]:
 
     async def wait(name: str, number: int) -> None:
         waiting = of_a_task(trigger(name), number)
-        waiting.last_state = "pending"
+        waiting.published_state = "pending"
         async for event in waiting.run():
             events[name] = asyncio.get_running_loop().time(), event.payload["snapshot"]["state"]
 
@@ -113,14 +113,14 @@ def test_the_end_of_a_run_is_stored_before_the_event_if_the_publisher_has_time(
 
 def test_a_state_that_the_task_has_published_is_not_stored_again(bench: Bench, written: Written) -> None:
     waiting = of_a_task(trigger(deadline=EPOCH + 3_600.0))
-    waiting.last_state = "running"
+    waiting.published_state = "running"
     bench.wait_for(waiting)
     assert written.values == []
 
 
 def test_of_an_outage_the_first_failure_and_the_end_are_stored(bench: Bench, written: Written) -> None:
     waiting = of_a_task(trigger(deadline=EPOCH + 1_200.0))
-    waiting.last_state = "running"
+    waiting.published_state = "running"
     bench.platform.failing = outage(until=600.0)
     bench.wait_for(waiting)
     first, last = written.values
