@@ -86,6 +86,13 @@ def _options() -> dict[str, Any]:
             "float",
             "20.0",
         ),
+        "publish_progress": _option(
+            "Whether waiting tasks publish the state of their run for the page *Remote runs*. A triggerer "
+            "publishes a state only when it changes, at most five times a second for all its waits.",
+            "True",
+            "boolean",
+            "False",
+        ),
     }
 
 

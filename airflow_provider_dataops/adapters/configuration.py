@@ -18,6 +18,8 @@ SECTION = "dataops"
 LONGEST = 86_400.0
 #: The largest value of ``max_concurrent_requests``.
 MOST_REQUESTS = 100
+#: The words of Airflow's configuration for true and false.
+FLAGS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 
 
 @cache
@@ -34,6 +36,7 @@ def options(conn_type: str) -> Options:
         listing_delay=_number(f"{conn_type}_listing_delay", Options.listing_delay, 1, LONGEST),
         timeout_delay=_number("timeout_delay", Options.timeout_delay, 1, LONGEST),
         deferral_guard=deferral_guard(),
+        publish_progress=_flag("publish_progress", Options.publish_progress),
     )
 
 
@@ -51,13 +54,30 @@ def deferral_guard() -> float:
     return min(LONGEST_GUARD, max(option, heartbeat + 1.0))
 
 
+def _text(name: str) -> str:
+    """Return an option as it is written; empty if it is not set."""
+    return str(conf.get(SECTION, name, fallback=None) or "").strip()
+
+
+def _flag(name: str, default: bool) -> bool:
+    """Return an option that is true or false."""
+    text = _text(name)
+    if not text:
+        return default
+    if text.lower() not in FLAGS:
+        raise ConfigurationError(
+            f"Airflow's option [{SECTION}] {name} must be one of {', '.join(FLAGS)}; given: {text!r}"
+        )
+    return FLAGS[text.lower()]
+
+
 def _number(name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
     """Return an option that is a number.
 
     :param whole: whether the number must be a whole number.
     """
-    text = conf.get(SECTION, name, fallback=None)
-    if text is None or not str(text).strip():
+    text = _text(name)
+    if not text:
         return default
     try:
         number = float(text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import XCom
 
+from airflow_provider_dataops.adapters.xcom import xcom_row
 from airflow_provider_dataops.core.json import storable
 
 if TYPE_CHECKING:
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
 
 def store_link(link: BaseOperatorLink, context: Context, url: str) -> None:
     """Store the URL of a link now. Airflow itself stores links only when the task's process ends."""
-    ti = context["ti"]
     # This is a private name of Airflow. XCom.set and xcom_push would store the link in a custom XCom backend,
     # if there is one. Airflow would not find it there, because it reads links without that backend.
-    XCom._set_xcom_in_db(
-        key=link.xcom_key,
-        value=storable(url),
-        dag_id=ti.dag_id,
-        task_id=ti.task_id,
-        run_id=ti.run_id,
-        map_index=ti.map_index if ti.map_index is not None else -1,
-    )
+    XCom._set_xcom_in_db(**xcom_row(context["ti"], link.xcom_key, storable(url)))

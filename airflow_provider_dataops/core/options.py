@@ -19,6 +19,7 @@ class Options:
     :param timeout_delay: like ``listing_delay``, but for a run whose submission ended with a 504 or a read
         timeout; 0 means the default.
     :param deferral_guard: a trigger holds back its event for at least this many seconds.
+    :param publish_progress: whether waits publish the state of their run for the page *Remote runs*.
     """
 
     outage_budget: float = 30 * 60.0
@@ -26,3 +27,4 @@ class Options:
     listing_delay: float = 0.0
     timeout_delay: float = 0.0
     deferral_guard: float = 6.0
+    publish_progress: bool = True

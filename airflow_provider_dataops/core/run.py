@@ -50,6 +50,10 @@ class RunState(StrEnum):
     CANCELLED = "cancelled", True
 
 
+#: The states in which the platform's own text is not the state of the run.
+_WITHOUT_WORD = frozenset({RunState.ABSENT, RunState.UNLISTED})
+
+
 def require_id(run_id: str) -> str:
     """Return the id of a run unchanged.
 
@@ -92,6 +96,19 @@ class RunSnapshot(JsonDataclass):
         object.__setattr__(self, "message", one_line(self.message))
         details = storable(self.details, max_text=MAX_TEXT, depth=DETAILS_DEPTH)
         object.__setattr__(self, "details", details)
+
+    @property
+    def words(self) -> str:
+        """The state in the platform's own word; in this provider's word if the platform has none."""
+        return self.raw_state or str(self.state)
+
+    @property
+    def outline(self) -> str:
+        """The state in one word that changes only with the state.
+
+        If the platform does not know the run, its own text may contain the time of the response.
+        """
+        return str(self.state) if self.state in _WITHOUT_WORD else self.words
 
     @classmethod
     def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:

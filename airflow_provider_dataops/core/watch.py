@@ -132,6 +132,11 @@ class RunWatch(Watch):
 class ConditionWatch(Watch):
     """Describes how to wait until a condition is true."""
 
+    @property
+    def in_words(self) -> str:
+        """What must become true, for people: ``no active job on source s-1``."""
+        return "a condition"
+
     def question(self, api: Any) -> Exchange[Mapping[str, Any] | None]:
         """Return JSON values if the condition is true now; ``None`` if it is not true yet."""
         raise NotImplementedError

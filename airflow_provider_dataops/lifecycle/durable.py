@@ -61,6 +61,8 @@ class Started:
     :param watch: the watch, which describes how to wait for the run.
     :param url: the link to the run.
     :param known: whether the platform has returned the run since its submission, in a list or by its id.
+    :param submitted_at: when this try submitted the run, in seconds since the epoch; ``None`` if an earlier
+        try did.
     """
 
     snapshot: RunSnapshot
@@ -68,6 +70,7 @@ class Started:
     watch: RunWatch
     url: str
     known: bool
+    submitted_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -286,6 +289,7 @@ class DurableStart:
                 launch.id_scope,
                 noun,
             )
+            submitted_at = self.clock.wall()
             try:
                 snapshot = yield from launch.submit(record.token)
             except (InvalidArgumentError, ConnectionSettingsError):
@@ -304,13 +308,15 @@ class DurableStart:
                 if found is not None:
                     watch = watch_of(launch, found)
                     snapshot = yield from watch.look(launch.api)
-                    return Started(snapshot, found, watch, watch.url(launch.api), known=True)
+                    url = watch.url(launch.api)
+                    return Started(snapshot, found, watch, url, known=True, submitted_at=submitted_at)
                 yield from self._remove_intent()
                 if not remaining or isinstance(error, MalformedReplyError) or not is_passing(error):
                     raise
                 self.log.warning("No %s was found; submitting again", noun)
             else:
-                return (yield from self._remember(record, snapshot))
+                started = yield from self._remember(record, snapshot)
+                return replace(started, submitted_at=submitted_at)
         raise AssertionError("the last submission returns or raises")
 
     def _remove_intent(self) -> Exchange[None]:

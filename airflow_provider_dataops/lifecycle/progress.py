@@ -127,6 +127,8 @@ class WaitProgress:
     :param kind: the platform and its noun for a run, for the log: ``Tamr job``. For a condition, the words
         that name it: ``The condition at Tamr``.
     :param seen: whether the platform has returned the run before, to this try or an earlier one.
+    :param outline: the :attr:`.RunSnapshot.outline` of the last state. When the wait begins, it is the state
+        that the task has published; empty if it has published none.
     :param outage_budget: for this many seconds, the wait continues although the platform does not answer.
     :param chance: a number from 0 up to 1, which decides when the log repeats a line.
     """
@@ -137,13 +139,19 @@ class WaitProgress:
     seen: bool = False
     outage_budget: float = Options.outage_budget
     chance: float = 0.5
+    outline: str = ""
+    #: The :attr:`news` that were published last.
+    published: tuple[str, bool] = ("", False)
+    #: The last state that a response has reported, and when a good response arrived last.
+    state: RunState | None = None
+    last_state: str = ""
+    seen_at: float | None = None
     #: When the outage began. In an outage, no response arrives, or another server responds instead of the
     #: platform.
     failing_since: float | None = None
     absent_since: float | None = None
     absences: int = 0
     refusals: int = 0
-    last_state: str = ""
     #: The last line about the state, and when the line was logged first.
     line: str = ""
     line_since: float = 0.0
@@ -159,6 +167,15 @@ class WaitProgress:
     #: Whether the log already contains the last failure.
     is_known: bool = False
 
+    def __post_init__(self) -> None:
+        """Record what the task has published before the wait."""
+        self.published = self.news
+
+    @property
+    def news(self) -> tuple[str, bool]:
+        """The last state, and whether requests fail. If this changes, there is something to publish."""
+        return self.outline, self.failure is not None
+
     # --- a good response -------------------------------------------------------------------------------
 
     def ending(self, snapshot: RunSnapshot, now: float, next_look: float | None, log: Log) -> RunEvent | None:
@@ -168,7 +185,7 @@ class WaitProgress:
         """
         self.answered(now, log)
         verdict = self.saw(snapshot, now)
-        self.last_state = snapshot.raw_state or str(snapshot.state)
+        self.state, self.last_state, self.outline = snapshot.state, snapshot.words, snapshot.outline
         is_unknown = snapshot.state is RunState.UNKNOWN
         if is_unknown:
             words = f"has the state {snapshot.raw_state!r}, which this provider does not know"
@@ -231,6 +248,7 @@ class WaitProgress:
 
     def answered(self, now: float, log: Log) -> None:
         """Record a good response. If the previous request failed, log that the platform answers again."""
+        self.seen_at = now
         if self.failure is not None and self.failed_since is not None:
             log.info(
                 "%s answers again, after %.0f s (failed requests: %d)",

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
-from airflow_provider_dataops.adapters.task_state import (
-    FRESH,
-    generation,
-    is_fresh,
-    present_generation,
-    remembered,
-    store_for,
-)
+from airflow_provider_dataops.adapters.task_state import generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.retry import ONCE, RetryPolicy
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -31,7 +24,8 @@ from airflow_provider_dataops.lifecycle.record import Phase, Record
 from airflow_provider_dataops.lifecycle.search import watch_of
 from airflow_provider_dataops.lifecycle.wait import Wait
 from airflow_provider_dataops.operators.base import HANDOVER
-from airflow_provider_dataops.operators.endings import Endings
+from airflow_provider_dataops.operators.published_run import publish_run
+from airflow_provider_dataops.operators.record_keeping import RecordKeeping
 from airflow_provider_dataops.operators.slots import wait_for_slot
 from airflow_provider_dataops.registry import trigger_class
 
@@ -41,16 +35,14 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.lifecycle.durable import Started
-    from airflow_provider_dataops.lifecycle.record import Generation
     from airflow_provider_dataops.operators.base import RunOperator
+    from airflow_provider_dataops.tasks.publication import Publication
 
-#: A waiting worker stores the task's generation again after this many seconds.
-RENEWAL = 60.0
 #: How many times one try starts its trigger again after the trigger crashed.
 TRIGGER_CRASHES = 3
 
 
-class RunAttempt(Endings):
+class RunAttempt(RecordKeeping):
     """One try of a task, with all values that change during the try.
 
     :param operator: the operator of the task.
@@ -74,6 +66,8 @@ class RunAttempt(Endings):
         self.is_settled = False
         self.is_handed_over = False
         self.next_renewal = 0.0
+        self.progress: WaitProgress | None = None
+        self.publication: Publication | None = None
 
     def connect(self) -> None:
         """Read the connection, and validate the arguments against it."""
@@ -96,61 +90,6 @@ class RunAttempt(Endings):
         self.watch = watch_of(self.launch, record)
         self._take(record)
         return True
-
-    def _take(self, record: Record) -> None:
-        """Store in the record that the task is on a worker, so that the next try recognizes a Clear."""
-        self.record = replace(record, phase=Phase.ON_WORKER, generation=self.generation)
-        try:
-            self.store.set(self.record.as_json())
-        except Exception as error:
-            # Continue nevertheless. There is one risk: if a user clears the task now, the next try mistakes
-            # the Clear for a retry.
-            self.log.warning(
-                "A worker now waits for %s, but Airflow did not store this in the record: %r", self.run, error
-            )
-
-    def _take_stored(self) -> None:
-        """Store in the record that the task works on after the end of its run."""
-        try:
-            record = remembered(self.store)
-        except Exception as error:
-            self.log.warning(
-                "The record of %s cannot be read (%r). If a user clears the task now, the next try mistakes "
-                "the Clear for a retry",
-                self.run,
-                error,
-            )
-            return
-        if record is not None:
-            self._take(record)
-
-    def _stay(self) -> None:
-        """Store in the record that the task does not defer, although the record says so."""
-        if self.record is not None and self.record.phase is Phase.DEFERRED:
-            self._take(self.record)
-
-    def present(self) -> Generation:
-        """Read the task's generation from Airflow again. A Clear changes the generation, a retry does not."""
-        self.generation = present_generation(self.context, self.generation)
-        return self.generation
-
-    def keep_present(self) -> None:
-        """While a worker waits, store the task's generation about once a minute: each Clear changes it."""
-        record, now = self.record, SYSTEM_CLOCK.monotonic()
-        if record is None or not self.is_waiting or now < self.next_renewal:
-            return
-        self.next_renewal = now + (FRESH if is_fresh(self.context) else RENEWAL)
-        self.is_renewing = True
-        try:
-            renewed = replace(record, generation=self.present())
-            if renewed != record:
-                self.store.set(renewed.as_json())
-                self.record = renewed
-        except Exception as error:
-            # If a user cleared this task, the write fails, and Airflow is about to end this process.
-            self.log.info("Airflow did not store the record of %s: %r", self.run, error)
-        finally:
-            self.is_renewing = False
 
     # --- the start -------------------------------------------------------------------------------------
 
@@ -200,29 +139,34 @@ class RunAttempt(Endings):
 
     def _follow(self, started: Started, deadline: float) -> Any:
         """Wait for the run, on this worker or in the triggerer."""
-        snapshot = started.snapshot
+        operator, snapshot, known = self.operator, started.snapshot, started.known
         self._show(started.url)
-        untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
-        if untracked or not self.operator.wait_for_completion:
+        untracked = snapshot.state is RunState.UNTRACKED and operator.accepts_untracked
+        waits = operator.wait_for_completion and not untracked
+        if not waits:
             # Airflow may kill this process while the process sends the result to Airflow. Then ``on_kill``
             # must not stop the run.
             self.is_settled = True
+        looked: RunEvent | RunSnapshot | ApiError = snapshot
+        defers = waits and operator.deferrable and not snapshot.state.is_final
+        if defers and not known:
+            # Send one status request before the task defers: a run that has already ended needs no trigger.
+            looked = self._first_look(deadline)
+        self.publication = publish_run(self, started, looked, deadline, defers=defers)
+        if not waits:
             return snapshot.as_result(self.url)
         if snapshot.state.is_final:
             return self.conclude(RunEvent.finished(snapshot))
-        known, not_before = started.known, 0.0
-        if not self.operator.deferrable:
+        if not defers:
             return self.conclude(self._wait(deadline, known=known))
-        if not known:
-            # Send one status request before the task defers: a run that has already ended needs no trigger.
-            looked = self._first_look(deadline)
-            if isinstance(looked, RunEvent):
-                self._stay()
-                return self.conclude(looked)
-            if isinstance(looked, ApiError):
-                not_before = SYSTEM_CLOCK.wall() + (looked.retry_after or 0.0)
-            else:
-                known = looked.state not in (RunState.ABSENT, RunState.UNLISTED)
+        if isinstance(looked, RunEvent):
+            self._stay()
+            return self.conclude(looked)
+        not_before = 0.0
+        if isinstance(looked, ApiError):
+            not_before = SYSTEM_CLOCK.wall() + (looked.retry_after or 0.0)
+        else:
+            known = known or looked.state not in (RunState.ABSENT, RunState.UNLISTED)
         return self.defer(self.record or started.record, deadline, not_before, known=known)
 
     def _first_look(self, deadline: float) -> RunEvent | RunSnapshot | ApiError:
@@ -262,6 +206,7 @@ class RunAttempt(Endings):
             clock=SYSTEM_CLOCK,
             log=self.log,
         )
+        self.progress = wait.progress
         while True:
             self.is_waiting = True
             try:
@@ -278,6 +223,7 @@ class RunAttempt(Endings):
             self.watch.run_id,
             kind=self.kind,
             seen=seen,
+            outline=self.published_state,
             outage_budget=self.hook.api.settings.options.outage_budget,
         )
 
@@ -305,6 +251,7 @@ class RunAttempt(Endings):
                 poll_interval=operator.poll_interval,
                 not_before=not_before,
                 known=known,
+                published_state=self.published_state or None,
             ),
             method_name=operator.execute_complete.__name__,
             kwargs={HANDOVER: {"run_id": record.run_id, "url": self.stored_url}},

@@ -83,9 +83,7 @@ class Endings(RefusedCredentials):
             return event
         if snapshot.state.is_final:
             return RunEvent.finished(snapshot)
-        return replace(
-            event, message=f"{event.message}; the state is now {snapshot.raw_state or snapshot.state}"
-        )
+        return replace(event, message=f"{event.message}; the state is now {snapshot.words}")
 
     def _cancel(self) -> None:
         if not self.may_stop():

@@ -83,12 +83,18 @@ class DataOpsSensor(DataOpsTask, BaseSensorOperator):
                 return super().execute(context)
             # Ask once before the task defers: if the condition is true already, no trigger is needed.
             answer = wait.poke(hook)
-        return answer.xcom_value if isinstance(answer, PokeReturnValue) else wait.defer()
+        if isinstance(answer, PokeReturnValue):
+            return answer.xcom_value
+        wait.publish(context)
+        return wait.defer()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Ask the platform once, and return whether the wait is over."""
         wait, hook = self._waiting()
-        return wait.poke(hook)
+        answer = wait.poke(hook)
+        if not answer:
+            wait.publish(context)
+        return answer
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> Any:
         """Resume the task at the end of the wait in the triggerer."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 from airflow.sdk import PokeReturnValue
@@ -22,9 +22,13 @@ from airflow_provider_dataops.lifecycle.deadlines import (
 )
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress
+from airflow_provider_dataops.lifecycle.published import WaitMode
 from airflow_provider_dataops.registry import trigger_class
+from airflow_provider_dataops.tasks.publication import Publication
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.sensors.base import DataOpsSensor
@@ -50,9 +54,6 @@ class SensorWait:
     :param api: the platform and its connection.
     """
 
-    #: The name of the trigger's argument that gets the sensor's ``poke_interval``.
-    interval: ClassVar[str]
-
     def __init__(self, sensor: DataOpsSensor, watch: Any, api: Api) -> None:
         self.sensor = sensor
         self.watch = watch
@@ -63,6 +64,8 @@ class SensorWait:
         self.progress = WaitProgress(SYSTEM_CLOCK.monotonic(), run_id, kind, outage_budget=budget)
         self.deadline = deadline_of(float(sensor.timeout), sensor.execution_timeout)
         self.answered = False
+        self.publishes_states = api.settings.options.publish_progress
+        self.publication: Publication | None = None
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Ask the platform once. Return the result; ``None`` if the sensor must keep waiting."""
@@ -124,7 +127,7 @@ class SensorWait:
                 **self.watch.arguments(),
                 conn_id=sensor.conn_id,
                 deadline=self.deadline,
-                **{self.interval: interval},
+                **self.pace,
             ),
             method_name=sensor.execute_complete.__name__,
             timeout=airflow_timeout(self.deadline, interval),
@@ -145,6 +148,36 @@ class SensorWait:
         except ValueError as error:
             raise RunError(f"the trigger sent an event that this sensor cannot read: {error}") from error
 
+    def publish(self, context: Context) -> None:
+        """Publish what the sensor waits for, and later each change of the state, for the page *Remote runs*.
+
+        In mode ``reschedule``, only the first process of a try publishes: the others do not know what has
+        changed.
+        """
+        if self.publication is not None:
+            if self.publication.has_news(self.progress):
+                self.publication.publish_state(self.progress)
+            return
+        self.publication = Publication(self.sensor, context, publishes_states=self.publishes_states)
+        if context.get("task_reschedule_count"):
+            return
+        is_run = isinstance(self.watch, RunWatch)
+        self.publication.publish_wait(
+            state=self.progress.state,
+            raw_state=self.progress.last_state,
+            outline=self.progress.outline,
+            run_id=self.watch.run_id if is_run else None,
+            condition=None if is_run else self.watch.in_words,
+            url=self.sensor.run_url,
+            started_at=None,
+            reattached=False,
+            adopted=None,
+            deadline=self.deadline,
+            poll_interval=float(self.sensor.poke_interval),
+            mode=WaitMode.DEFERRED if self.sensor.deferrable else WaitMode.WORKER,
+        )
+        self.progress.published = (self.publication.outline, False)
+
     @property
     def next_look(self) -> float | None:
         """The seconds until the next poke; ``None`` if the sensor is deferrable: then the triggerer asks."""
@@ -153,6 +186,11 @@ class SensorWait:
     @property
     def subject(self) -> str:
         """What the sensor waits for, in words for the log."""
+        raise NotImplementedError
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """The trigger's arguments with the interval, and with what this process knows of the state."""
         raise NotImplementedError
 
     @property
@@ -171,12 +209,18 @@ class SensorWait:
 class RunEnd(SensorWait):
     """Waits for the end of one run that something else started."""
 
-    interval = "poll_interval"
-
     @property
     def subject(self) -> str:
         """The platform, its word for a run and the run's id: ``Tamr job j-1``."""
         return f"{self.sensor.platform} {self.sensor.noun} {self.watch.run_id}"
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """The interval, and the state of the run at the first request."""
+        return {
+            "poll_interval": float(self.sensor.poke_interval),
+            "published_state": self.progress.published[0] or None,
+        }
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the run if it has ended.
@@ -200,12 +244,15 @@ class RunEnd(SensorWait):
 class ConditionMet(SensorWait):
     """Waits until a condition is true."""
 
-    interval = "poke_interval"
-
     @property
     def subject(self) -> str:
         """The condition in words, with the platform."""
         return f"the condition at {self.sensor.platform}"
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """The interval. A condition has no state."""
+        return {"poke_interval": float(self.sensor.poke_interval)}
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the value of the condition if it is true."""

@@ -13,6 +13,7 @@ from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.arguments import require_boolean, require_text, require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.watch import AutoDataclass, ConditionWatch, RunWatch, Watch
+from airflow_provider_dataops.polling.publisher import forget
 from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.triggers import guard, pace
 
@@ -120,10 +121,14 @@ class DataOpsTrigger(Watch, DataclassTrigger):
         """Wait for the run or the condition, and yield one event: how the wait ended."""
         self.check()
         began = SYSTEM_CLOCK.monotonic()
-        await pace.turn()
-        event = await self.ended()
-        await guard.hold_back(began, self.worker_load)
-        yield TriggerEvent(event.as_json())
+        try:
+            await pace.turn()
+            event = await self.ended()
+            await guard.hold_back(began, self.worker_load)
+            yield TriggerEvent(event.as_json())
+        finally:
+            # A state that is published later could appear in the next try of the task.
+            forget(self)
 
 
 class RunTrigger(RunWatch, DataOpsTrigger):
@@ -134,11 +139,14 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         server's ``Retry-After``.
     :param known: whether the platform has returned the run before. If it has, a response without the run
         counts as an outage.
+    :param published_state: the state of the run that the task has published for the page *Remote runs*;
+        ``None`` if it has published none.
     """
 
     poll_interval: float
     not_before: float = 0.0
     known: bool = False
+    published_state: str | None = None
 
     def check(self) -> None:
         """Validate the fields, also the run's id, the poll interval and the times."""
@@ -148,6 +156,8 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         require_boolean("known", self.known)
         if self.not_before != 0:
             require_time(not_before=self.not_before)
+        if self.published_state is not None:
+            require_text(published_state=self.published_state)
 
     async def ended(self) -> RunEvent:
         """Wait for the end of the run, and return how the wait ended."""

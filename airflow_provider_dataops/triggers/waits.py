@@ -15,6 +15,7 @@ from airflow_provider_dataops.lifecycle.progress import FIRST_INTERVAL, Verdict,
 from airflow_provider_dataops.polling.accounts import account_of
 from airflow_provider_dataops.polling.connections import shared
 from airflow_provider_dataops.polling.poller import poller_for, release
+from airflow_provider_dataops.polling.publisher import publish
 from airflow_provider_dataops.polling.subscriptions import Signal
 
 if TYPE_CHECKING:
@@ -38,7 +39,11 @@ STATE_BUDGET = 60.0
 async def run_ended(trigger: RunTrigger) -> RunEvent:
     """Wait for a run, and return how the wait ended. If the credentials are refused, read them again."""
     progress = WaitProgress(
-        SYSTEM_CLOCK.monotonic(), trigger.run_id, seen=trigger.known, chance=SYSTEM_CLOCK.random()
+        SYSTEM_CLOCK.monotonic(),
+        trigger.run_id,
+        seen=trigger.known,
+        outline=trigger.published_state or "",
+        chance=SYSTEM_CLOCK.random(),
     )
     try:
         with _account(trigger) as account:
@@ -100,6 +105,7 @@ async def _run_ended(
             if isinstance(answer, ApiError):
                 verdict = progress.failed(answer, now)
                 progress.log_failure(verdict, now, next_look, trigger.log)
+                _publish(trigger, connection, progress)
                 if verdict is Verdict.RECONNECT:
                     return None
                 if verdict is Verdict.GIVE_UP:
@@ -108,8 +114,11 @@ async def _run_ended(
                 # Waiting does not solve this error. For example, the file with the key is not on this
                 # machine.
                 raise answer
-            elif (event := progress.ending(answer, now, next_look, trigger.log)) is not None:
-                return event
+            else:
+                event = progress.ending(answer, now, next_look, trigger.log)
+                _publish(trigger, connection, progress)
+                if event is not None:
+                    return event
             subscription.wake_at = progress.wake_at
             # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
             del answer
@@ -250,6 +259,7 @@ async def _asked(
             verdict = progress.failed(error, now)
             pause = failure_pause(progress.failures, error, SYSTEM_CLOCK.random())
             progress.log_failure(verdict, now, max(pause, connection.gate.opens_in(now)), trigger.log)
+            _publish(trigger, connection, progress)
             if verdict is Verdict.GIVE_UP:
                 return ConditionEvent(
                     ending=Ending.UNREACHABLE, message=str(error), permanent=error.locks_out
@@ -264,6 +274,7 @@ async def _asked(
                 return ConditionEvent(ending=Ending.FINISHED, value=value)
             pause = trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random())
             progress.not_met(now, max(pause, connection.gate.opens_in(now)), trigger.log)
+            _publish(trigger, connection, progress)
             await asyncio.sleep(pause)
     return None
 
@@ -284,6 +295,11 @@ async def _connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]
     with _account(trigger) as account:
         async with shared(await account.api()) as connection:
             yield connection
+
+
+def _publish(trigger: DataOpsTrigger, connection: SharedConnection, progress: WaitProgress) -> None:
+    if connection.api.settings.options.publish_progress:
+        publish(trigger, progress)
 
 
 def _account(trigger: DataOpsTrigger) -> Account:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.sdk import BaseHook, BaseOperator, Connection
 
+from airflow_provider_dataops.lifecycle.published import PublishedWait
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from airflow_provider_dataops.operators.toucan import ToucanRunOperationsOperator
 from airflow_provider_dataops.operators.trac import TracImportModelOperator
+from airflow_provider_dataops.sensors.tamr import TamrJobSensor
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.integration.api_server import ApiServer
 
@@ -46,6 +48,9 @@ TASKS: dict[str, tuple[type[BaseOperator], dict[str, Any], tuple[str, ...]]] = {
 }
 
 
+HEADER = "planted-header-91bc"
+
+
 class SmallestOperator(BaseOperator):
     """The least that a deferrable operator can do."""
 
@@ -76,7 +81,7 @@ def test_airflow_itself_needs_seven_requests() -> None:
 
 
 @pytest.mark.parametrize("platform", TASKS)
-def test_a_durable_task_needs_thirteen(
+def test_a_durable_task_needs_thirteen_and_one_for_each_result_key(
     platform: str, dataops_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operator, arguments, result_keys = TASKS[platform]
@@ -95,9 +100,11 @@ def test_a_durable_task_needs_thirteen(
         "store the task state dataops_run",  # the intent
         "store the task state dataops_run",  # the id
         f"store the XCom {link}",
+        "store the task state dataops_watch",
         "end as deferred",
     ], show(deferring)
     stored_link = server.xcoms[link]
+    published = server.states["dataops_watch"]
 
     server.fire()
     resuming = server.run(make)
@@ -109,7 +116,18 @@ def test_a_durable_task_needs_thirteen(
         "end as success",
     ], show(resuming)
     assert server.xcoms["return_value"]["url"] == server.xcoms[link] == stored_link
-    assert len(deferring) + len(resuming) == 12 + len(result_keys)
+    assert len(deferring) + len(resuming) == 13 + len(result_keys)
+    wait = PublishedWait.read(published)
+    assert wait is not None
+    assert (wait.platform, wait.conn_id, wait.mode) == (platform, f"{platform}_default", "deferred")
+    assert (wait.title, wait.noun) == (operator.platform, operator.noun)  # type: ignore[attr-defined]
+    assert (wait.run_id, wait.url) == (server.xcoms["return_value"]["run_id"], stored_link)
+    # Tailer does not list a new run at once.
+    assert wait.state in {"pending", "running", "absent"}
+    assert (wait.condition, wait.adopted, wait.reattached) == (None, None, False)
+    stored = json.dumps([server.states, server.xcoms])
+    secrets = {HEADER, server.connection["password"]} - {None}
+    assert not [secret for secret in secrets if secret in stored]
 
 
 def test_a_task_that_is_not_durable_needs_no_request_for_its_record_on_the_way_back(
@@ -122,17 +140,43 @@ def test_a_task_that_is_not_durable_needs_no_request_for_its_record_on_the_way_b
     server.fire()
     resuming = server.run(make)
     assert server.task["state"] == "success"
-    assert len(deferring) + len(resuming) == 11, show(deferring + resuming)
+    assert len(deferring) + len(resuming) == 12, show(deferring + resuming)
+    assert "dataops_watch" in server.states
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_run_that_ends_at_once_needs_one_request_for_the_page(
+    dataops_sandbox: Sandbox, deferrable: bool
+) -> None:
+    """The state of a run that has ended is not stored again."""
+    dataops_sandbox.tamr.script(waiting=0.0, duration=0.0)
+    server = ApiServer(_connection(dataops_sandbox, "tamr"))
+    make = _maker(TamrLoadSourceOperator, {"source_id": "src_orders", "deferrable": deferrable})
+    calls = server.run(make)
+    assert server.task["state"] == "success"
+    assert [call for call in calls if "dataops_watch" in call or "dataops_progress" in call] == [
+        "store the task state dataops_watch"
+    ], show(calls)
+
+
+def test_a_sensor_needs_one_request_for_the_page(dataops_sandbox: Sandbox) -> None:
+    job_id = dataops_sandbox.tamr.start({"load": {"sourceId": "src_orders"}})
+    server = ApiServer(_connection(dataops_sandbox, "tamr"))
+    calls = server.run(lambda: TamrJobSensor(task_id="t", job_id=job_id, deferrable=True))
+    assert server.task["state"] == "deferred"
+    assert calls.count("store the task state dataops_watch") == 1
+    assert len(calls) == 6, show(calls)
 
 
 def _maker(operator: type[BaseOperator], arguments: dict[str, Any]) -> Callable[[], BaseOperator]:
-    return lambda: operator(task_id="t", deferrable=True, poll_interval=1, **arguments)
+    return lambda: operator(**{"task_id": "t", "deferrable": True, "poll_interval": 1, **arguments})
 
 
 def _connection(sandbox: Sandbox, platform: str) -> dict[str, Any]:
     """Return the connection to the sandbox in the form in which the API server returns connections."""
     fields = {"login": None, "password": None, "schema": None, "port": None} | sandbox.connection(platform)
-    return {**fields, "extra": json.dumps(fields.get("extra", {}))}
+    extra = {**fields.get("extra", {}), "auth_headers": {"X-Gateway": HEADER}}
+    return {**fields, "extra": json.dumps(extra)}
 
 
 def _let_triggers_read(server: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:

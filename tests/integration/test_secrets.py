@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.core import settings
 from airflow_provider_dataops.errors import DataOpsError
 from airflow_provider_dataops.lifecycle import progress
+from airflow_provider_dataops.polling import publisher
 from airflow_provider_dataops.transport import body
 from tests.integration.test_faults import PERMANENT, TEMPORARY
 from tests.loops import run
@@ -109,14 +111,24 @@ class TestNoSecretIsShown:
         everything.check()
 
     @pytest.mark.usefixtures("quick", "task_ended")
-    def test_by_a_trigger(self, bench: Bench, everything: Everything, scene: str) -> None:
+    def test_by_a_trigger(
+        self, bench: Bench, everything: Everything, scene: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         run_id = bench.start()
         arm(bench, scene, bench.trigger_operations)
         # If a response is too large, the trigger keeps waiting until its deadline.
         is_too_large = scene in {"endless", "huge"}
         changes: dict[str, Any] = {"deadline": time.time() + 1.0} if is_too_large else {}
         trigger = bench.trigger(run_id, **changes)
+        instance: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
+        trigger.task_instance = instance
         everything.add(trigger, trigger.serialize())
+        published: list[object] = []
+
+        async def store_xcom(ti: object, key: str, value: object) -> None:
+            published.append(value)
+
+        monkeypatch.setattr(publisher, "astore_xcom", store_xcom)
 
         async def main() -> None:
             waiting = asyncio.ensure_future(bench.event_of(trigger))
@@ -129,6 +141,8 @@ class TestNoSecretIsShown:
             await trigger.on_kill()
 
         run(main())
+        assert published
+        everything.add(*published)
         bench.sandbox.clear_faults()
         everything.check()
 

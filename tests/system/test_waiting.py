@@ -19,7 +19,9 @@ WATCHED_SECONDS = 4.0
 def deferred(stack: AirflowStack, stage: Stage) -> dict[str, Waiting]:
     """Start a deferred task on two platforms, and wait until their worker processes have ended."""
     waiting = {
-        dag_id: stage.begin(dag_id, {"hold": True}) for dag_id in ("tamr_deferred", "quantemplate_deferred")
+        # The state of the job changes while the task is deferred.
+        "tamr_deferred": stage.begin("tamr_deferred", {"hold": True, "waiting": 6.0}),
+        "quantemplate_deferred": stage.begin("quantemplate_deferred", {"hold": True}),
     }
     for one in waiting.values():
         stack.wait_until_off_workers(one.until("deferred")["id"])
@@ -32,6 +34,22 @@ def test_the_link_exists_while_the_task_is_deferred(deferred: dict[str, Waiting]
     link = task.link()
     assert link is not None
     assert link.endswith(f"/runs/{task.started().run_id}")
+
+
+def test_the_run_and_its_present_state_are_published(
+    stack: AirflowStack, deferred: dict[str, Waiting]
+) -> None:
+    for dag_id, noun in (("tamr_deferred", "job"), ("quantemplate_deferred", "execution")):
+        task = deferred[dag_id]
+        wait = task.airflow.state_store(*task.where)["dataops_watch"]
+        assert (wait["run_id"], wait["noun"], wait["mode"]) == (task.started().run_id, noun, "deferred")
+        assert wait["url"] == task.link()
+    task = deferred["tamr_deferred"]
+    assert task.airflow.state_store(*task.where)["dataops_watch"]["state"] == "pending"
+    # The first request of a new triggerer to Airflow can take half a minute on a busy machine.
+    stack.wait_until(lambda: task.airflow.xcom(*task.where, key="dataops_progress"), timeout=60)
+    state = task.airflow.xcom(*task.where, key="dataops_progress")
+    assert (state["state"], state["ended"], state["error"]) == ("running", False, None)
 
 
 def test_deferred_tasks_use_no_worker_process_and_no_slot(

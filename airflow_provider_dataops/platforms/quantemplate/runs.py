@@ -190,6 +190,12 @@ class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
         super().check()
         require_whole(after_run_number=self.after_run_number)
 
+    @property
+    def in_words(self) -> str:
+        """The pipeline, and the run number after which the execution comes."""
+        number = self.after_run_number
+        return f"the first execution of pipeline {self.pipeline_id} after number {number} has ended"
+
     def question(self, api: QuantemplateApi) -> Exchange[JsonObject | None]:
         """Return the first execution after the run number as JSON if it has ended, else ``None``."""
         found = yield from api.next_execution(self.organisation_id, self.pipeline_id, self.after_run_number)

@@ -307,6 +307,12 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         require_text(status=self.status)
         require_text_if_set(started_on=self.started_on)
 
+    @property
+    def in_words(self) -> str:
+        """The configuration, the status and the day of the run."""
+        day = f" that started on {self.started_on}" if self.started_on else ""
+        return f"a run of {self.configuration_id}{day} has the status {self.status}"
+
     def question(self, api: TailerApi) -> Exchange[JsonObject | None]:
         """Return the newest run that has this status, as JSON; ``None`` if no run has this status yet."""
         configuration = self.configuration(api)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
@@ -155,7 +156,17 @@ class TamrResourceIdleWatch(ConditionWatch):
     def check(self) -> None:
         """Check that exactly one id is given."""
         super().check()
-        require_one_text(source_id=self.source_id, data_product_id=self.data_product_id)
+        require_one_text(**self.resource)
+
+    @property
+    def resource(self) -> dict[str, str | None]:
+        """The two ids by argument name. The id of the resource is set; the other one is ``None``."""
+        return {"source_id": self.source_id, "data_product_id": self.data_product_id}
+
+    @property
+    def in_words(self) -> str:
+        """The resource on which no job may be active."""
+        return f"no active job on {_named(self.resource)}"
 
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
         """Return an empty object if the resource has no open jobs, else ``None``."""
@@ -192,6 +203,12 @@ class TamrJobSucceededWatch(RunConditionWatch):
         require_one_text(**self.resource)
         require_time(since=self.since)
 
+    @property
+    def in_words(self) -> str:
+        """The resource on which a job must succeed, and since when."""
+        since = datetime.fromtimestamp(self.since, UTC)
+        return f"a job on {_named(self.resource)}, created since {since:%Y-%m-%d %H:%M:%S} UTC, has succeeded"
+
     def question(self, api: TamrApi) -> Exchange[JsonObject | None]:
         """Return the newest job that meets the condition, as JSON; ``None`` if there is no such job yet."""
         job = yield from api.succeeded_since(self.since, **self.resource)
@@ -200,6 +217,13 @@ class TamrJobSucceededWatch(RunConditionWatch):
     def found(self, run_id: str) -> TamrJobWatch:
         """Return a watch for the job that was found."""
         return TamrJobWatch(run_id=run_id)
+
+
+def _named(resource: Mapping[str, str | None]) -> str:
+    """Return the kind and the id of a resource: ``data product d-1``."""
+    return next(
+        f"{name.removesuffix('_id').replace('_', ' ')} {id_}" for name, id_ in resource.items() if id_
+    )
 
 
 def _resource(configuration: JsonObject) -> dict[str, str]:

@@ -203,6 +203,11 @@ class TracSearchWatch(ConditionWatch):
                 f"given: {self.min_results}"
             )
 
+    @property
+    def in_words(self) -> str:
+        """How many objects of which type a search must find."""
+        return f"a search finds at least {self.min_results} {self.object_type} in tenant {self.tenant}"
+
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
         """Search, and return the tag headers of the objects; ``None`` if there are not enough objects."""
         found = yield from api.search(self.object_type, self.search, tenant=self.tenant)
@@ -239,6 +244,12 @@ class TracObjectWatch(ConditionWatch):
         super().check()
         require_text(tenant=self.tenant, object_type=self.object_type, object_id=self.object_id)
         require_whole(min_version=self.min_version)
+
+    @property
+    def in_words(self) -> str:
+        """The object, its version, and the names of the attributes that must have certain values."""
+        attrs = f", with the expected {', '.join(self.attrs)}" if self.attrs else ""
+        return f"{self.object_type} {self.object_id} has version {self.min_version} or later{attrs}"
 
     def question(self, api: TracApi) -> Exchange[JsonObject | None]:
         """Return the object's tag header if it has the wanted version and attributes, else ``None``."""

@@ -39,6 +39,8 @@ def test_airflow_lists_each_option_with_the_default_that_applies() -> None:
         assert read.deferral_guard == Options.deferral_guard == float(OPTIONS["deferral_guard"]["default"])
         lanes = int(OPTIONS["max_concurrent_requests"]["default"])
         assert read.max_concurrent_requests == Options.max_concurrent_requests == lanes
+        assert read.publish_progress is Options.publish_progress is True
+        assert OPTIONS["publish_progress"]["default"] == "True"
 
 
 def test_the_page_lists_the_options_with_their_defaults() -> None:
@@ -76,6 +78,14 @@ def test_an_option_replaces_the_default(
     assert getattr(configuration.options("tamr"), field) == value
 
 
+@pytest.mark.parametrize(
+    ("value", "read"), [("False", False), ("f", False), ("0", False), ("true", True), ("1", True), ("", True)]
+)
+def test_an_option_can_be_true_or_false(monkeypatch: pytest.MonkeyPatch, value: str, read: bool) -> None:
+    set_option(monkeypatch, "publish_progress", value)
+    assert configuration.options("tamr").publish_progress is read
+
+
 def test_the_guard_is_longer_than_the_heartbeat_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "30")
     assert configuration.deferral_guard() == 31.0
@@ -99,6 +109,7 @@ def test_an_empty_option_means_the_default(monkeypatch: pytest.MonkeyPatch, valu
         ("tamr_listing_delay", "0", "a number from 1 to 86400"),
         ("timeout_delay", "inf", "a number from 1 to 86400"),
         ("deferral_guard", "121", "a number from 0 to 120"),
+        ("publish_progress", "sometimes", "one of true, t, 1, false, f, 0"),
     ],
 )
 def test_an_error_names_the_option_its_value_and_what_is_allowed(

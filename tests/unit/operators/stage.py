@@ -197,6 +197,8 @@ class StateStore:
 
     rows: dict[str, Any] = field(default_factory=dict)
     superseded: bool = False
+    #: The key of each write, in order.
+    writes: list[str] = field(default_factory=list)
 
     def get(self, key: str, default: Any = None) -> Any:
         return default if self.superseded else self.rows.get(key, default)
@@ -204,6 +206,7 @@ class StateStore:
     def set(self, key: str, value: Any) -> None:
         if self.superseded:
             raise RuntimeError("404 Task instance not found")
+        self.writes.append(key)
         self.rows[key] = value
 
     def delete(self, key: str) -> None:

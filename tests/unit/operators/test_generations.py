@@ -87,8 +87,7 @@ def test_a_clear_of_another_task_before_the_submission_is_recorded(tenant: Tenan
     tenant.on_request = lambda _: setattr(dag_run, "clear_number", 1)
     deferral(operator(deferrable=True), attempt)
     assert attempt.store is not None
-    [record] = attempt.store.rows.values()
-    assert record["generation"]["clear_number"] == 1
+    assert attempt.store.rows["dataops_run"]["generation"]["clear_number"] == 1
 
 
 def test_a_clear_of_the_task_during_the_wait_starts_a_new_run(
