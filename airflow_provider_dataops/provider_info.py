@@ -86,6 +86,13 @@ def _options() -> dict[str, Any]:
             "float",
             "20.0",
         ),
+        "remote_runs_page": _option(
+            "Whether Airflow's UI contains the page ``Remote runs``. The API server reads this option when "
+            "it starts.",
+            "True",
+            "boolean",
+            "False",
+        ),
     }
 
 
