@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -17,69 +17,12 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.models.xcom import XComModel
 
+from tests.kept_values import NOW
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import sqlalchemy as sa
-
-NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-
-
-def ago(seconds: float) -> float:
-    """Return a time before :data:`NOW`, in seconds since the epoch."""
-    return NOW.timestamp() - seconds
-
-
-def watch(**changes: Any) -> dict[str, Any]:
-    """Return the value ``dataops_watch`` of a task that has waited for ten minutes."""
-    return {
-        "format": 1,
-        "conn_type": "mill",
-        "title": "Mill",
-        "noun": "grinding",
-        "conn_id": "mill_default",
-        "run_id": "g-1",
-        "condition": None,
-        "url": "https://mill.example.com/grindings/g-1",
-        "started_at": ago(600),
-        "attached_at": ago(600),
-        "reattached": False,
-        "adopted": None,
-        "deadline": ago(-3600),
-        "poll_interval": 30.0,
-        "mode": "deferred",
-        **changes,
-    }
-
-
-def record(**changes: Any) -> dict[str, Any]:
-    """Return the value ``dataops_run``, with the fields that must stay secret."""
-    return {
-        "generation": {"max_tries": 0, "clear_number": 0, "retries": 0},
-        "phase": "deferred",
-        "token": "the-token-of-the-submission",
-        "baseline": {"mark": "the-mark-of-the-baseline"},
-        "fingerprint": {"resource": "the-fingerprint"},
-        "id_scope": "https://mill.example.com the-scope",
-        "run_id": "g-1",
-        "adopted": "",
-        "deadline": ago(-1800),
-        "version": 1,
-        **changes,
-    }
-
-
-def progress(**changes: Any) -> dict[str, Any]:
-    """Return the XCom ``dataops_progress`` of a run that began to run a minute ago."""
-    return {
-        "format": 1,
-        "state": "running",
-        "raw_state": "GRINDING",
-        "seen_at": ago(60),
-        "since": ago(60),
-        "failing_since": None,
-        "error": None,
-        "ended": False,
-        **changes,
-    }
 
 
 def create_tables(engine: sa.Engine) -> None:

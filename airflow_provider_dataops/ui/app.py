@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_dataops import __version__
-from airflow_provider_dataops.ui.query import MOST, kept_tasks
+from airflow_provider_dataops.ui.query import MOST_ENDED, MOST_WAITING, kept_tasks
 from airflow_provider_dataops.ui.view import Choice, Patience, Reading, answer
 
 STATIC = Path(__file__).parent / "static"
@@ -52,7 +52,7 @@ def runs(
     state: _Text = None,
     mode: _Text = None,
     waiting: bool = False,
-    limit: Annotated[int, Query(ge=1, le=2 * MOST)] = ROWS,
+    limit: Annotated[int, Query(ge=1, le=MOST_WAITING + MOST_ENDED)] = ROWS,
 ) -> JSONResponse:
     """Return the remote runs that tasks wait for or that have ended lately, in DAGs that the user may read.
 

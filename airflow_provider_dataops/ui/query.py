@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.orm import aliased
 
 from airflow_provider_dataops.adapters.task_state import KEY
-from airflow_provider_dataops.ui.view import ACTIVE, ENDED, KeptTask
+from airflow_provider_dataops.ui.view import ACTIVE, ENDED, KeptTask, readable_watch
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,8 +40,8 @@ LATELY = timedelta(hours=24)
 #: The page leaves out the ended tasks of a DAG run that was due earlier and has ended. Airflow's tables have
 #: no index on the end of a task, so the search begins with the DAG runs.
 RECENT_RUNS = timedelta(hours=48)
-#: The most tasks that are read: this many that wait, and this many that have ended.
-MOST = 2_000
+#: The most tasks that are read: how many that wait, and how many that have ended.
+MOST_WAITING, MOST_ENDED = 2_000, 1_000
 
 
 def kept_tasks(
@@ -53,7 +53,8 @@ def kept_tasks(
     run_id: str | None = None,
     task_id: str | None = None,
     waiting_only: bool = False,
-    most: int = MOST,
+    most_waiting: int = MOST_WAITING,
+    most_ended: int = MOST_ENDED,
 ) -> tuple[list[KeptTask], bool]:
     """Return the tasks with a remote run that wait or have ended lately, and whether these are all.
 
@@ -71,18 +72,20 @@ def kept_tasks(
             if value is not None
         ),
     ]
-    queries = [_query(TaskInstance.state.in_(ACTIVE), *wanted).order_by(TaskInstance.start_date.desc())]
+    waiting = _query(TaskInstance.state.in_(ACTIVE), *wanted)
+    queries = [(waiting.order_by(TaskInstance.start_date.desc()), most_waiting)]
     if not waiting_only:
         # The tab of one DAG run shows all its tasks, however old they are.
         lately = [] if run_id is not None else [_has_ended_lately(now)]
         ended = _query(TaskInstance.state.in_(ENDED), *lately, *wanted)
-        queries.append(ended.order_by(TaskInstance.end_date.desc()))
+        queries.append((ended.order_by(TaskInstance.end_date.desc()), most_ended))
     tasks: list[KeptTask] = []
     is_complete = True
-    for query in queries:
-        rows = session.execute(query.limit(most + 1)).mappings().all()
+    for query, most in queries:
+        result = session.execute(query.limit(most + 1))
+        names, rows = list(result.keys()), result.all()
         is_complete = is_complete and len(rows) <= most
-        tasks += [_kept_task(row) for row in rows[:most]]
+        tasks += [_kept_task(dict(zip(names, row, strict=True))) for row in rows[:most]]
     return tasks, is_complete
 
 
@@ -145,13 +148,15 @@ def _belongs_to_the_task(table: Any, index: Any, key: str) -> ColumnElement[bool
     )
 
 
-def _kept_task(row: Mapping[Any, Any]) -> KeptTask:
+def _kept_task(row: Mapping[str, Any]) -> KeptTask:
     values: dict[str, Any] = {
         name: value.timestamp() if isinstance(value, datetime) else value for name, value in row.items()
     }
     values["has_next_method"] = values.pop("next_method") is not None
-    for name in ("watch", "record", "progress"):
+    for name in ("watch", "progress"):
         values[name] = _json_object(values[name])
+    # A record may be long, and the watch contains what the page needs of it.
+    values["record"] = None if readable_watch(values["watch"]) else _json_object(values["record"])
     return KeptTask(**values)
 
 

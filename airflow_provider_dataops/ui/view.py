@@ -6,16 +6,16 @@ else. So each value is checked, and a value that cannot be read counts as missin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from airflow_provider_dataops.lifecycle.progress import interval
 from airflow_provider_dataops.lifecycle.record import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from airflow_provider_dataops.core.json import JsonObject
 
@@ -39,6 +39,7 @@ LONGEST = 300
 LARGEST = 1e11
 #: A value of a filter: the state of the run is not recorded.
 UNRECORDED = "none"
+_WEB_PAGE = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ class KeptTask:
 
     :param has_next_method: whether the task was deferred in this try.
     :param watch: the value ``dataops_watch``, which describes what the task waits for.
-    :param record: the value ``dataops_run``, which is older and contains less.
+    :param record: the value ``dataops_run``, which contains less. It counts only if there is no watch.
     :param progress: the XCom ``dataops_progress``, with the state that the task or its trigger saw last.
     """
 
@@ -93,10 +94,10 @@ class Choice:
     state: str | None = None
     mode: str | None = None
 
-    def fits(self, row: JsonObject) -> bool:
-        """Return whether to show this row."""
-        wanted = {name: value for name, value in asdict(self).items() if value}
-        return all((row[name] or UNRECORDED) == value for name, value in wanted.items())
+    def of(self, rows: Iterable[JsonObject]) -> list[JsonObject]:
+        """Return the rows to show."""
+        wanted = [(name, value) for name, value in asdict(self).items() if value]
+        return [one for one in rows if all((one[name] or UNRECORDED) == value for name, value in wanted)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,7 @@ def answer(reading: Reading, choice: Choice, *, limit: int, shows_errors: bool) 
     if not shows_errors:
         rows = [{**one, "error": None} for one in rows]
     rows.sort(key=_order)
-    chosen = [one for one in rows if choice.fits(one)]
+    chosen = choice.of(rows)
     return {
         "now": reading.now,
         "rows": chosen[:limit],
@@ -147,7 +148,7 @@ def _order(shown: JsonObject) -> tuple[bool, float]:
 
 def row(task: KeptTask, now: float, patience: Patience) -> JsonObject | None:
     """Return the row of a task; ``None`` if Airflow keeps nothing about its remote run that can be read."""
-    watch, record = _ours(task.watch, "format", FORMAT), _ours(task.record, "version", VERSION)
+    watch, record = readable_watch(task.watch), _ours(task.record, "version", VERSION)
     if not (watch or record):
         return None
     mode = mode_of(task, watch)
@@ -270,6 +271,11 @@ def _estimate(watch: JsonObject, attached: float | None, now: float) -> float | 
     return round(interval(max(0.0, now - attached), longest, 0.5), 1)
 
 
+def readable_watch(value: object) -> JsonObject:
+    """Return the value ``dataops_watch`` if this release can read it, otherwise an empty dict."""
+    return _ours(value, "format", FORMAT)
+
+
 def _ours(value: object, version: str, number: int) -> JsonObject:
     """Return a stored value if this release can read it, otherwise an empty dict."""
     if isinstance(value, Mapping) and value.get(version) == number:
@@ -292,8 +298,4 @@ def _number(value: JsonObject, name: str) -> float | None:
 def _link(watch: JsonObject) -> str | None:
     """Return the URL of the run. A browser would run the code of a ``javascript:`` URL."""
     url = watch.get("url")
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-    except ValueError:
-        return None
-    return url if parts and parts.scheme in ("http", "https") and parts.netloc else None
+    return url if isinstance(url, str) and _WEB_PAGE.match(url) else None

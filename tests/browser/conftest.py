@@ -57,7 +57,12 @@ def sandbox() -> Iterator[Sandbox]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
     """Run Airflow with the example DAGs and the DAGs of these tests, and without connections."""
     # A proxy of the environment would answer for the host that does not exist.
-    env = {"NO_PROXY": "*", "no_proxy": "*"}
+    env = {
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+        # On a busy machine, the heartbeats of the triggerer come late.
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "300",
+    }
     with AirflowStack(
         tmp_path_factory.mktemp("airflow"), [DAGS, EXAMPLES, DAGS_OF_A_TEAM], env=env
     ) as running:

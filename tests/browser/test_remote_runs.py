@@ -45,7 +45,7 @@ DEFERRED = {
     "load_sources": 1,
 }
 #: The pixels of the pictures.
-HEIGHT = 760
+HEIGHT = 600
 
 
 def has_run(airflow: AirflowClient, run_id: str, task_id: str) -> bool:
@@ -112,6 +112,7 @@ class TestInTheMenu:
             expect(page.locator("tr.run").filter(has_text=form["name"]).first).to_be_visible()
         expect(row(page, "load_sources [0]")).to_contain_text("Deferred")
         expect(row(page, "load_sources [1]")).to_contain_text(re.compile(r"triggerer \d+.*alive, heartbeat"))
+        expect(row(page, "load_sources [1]")).not_to_contain_text("not alive")
         expect(row(page, "publish_reports")).to_contain_text("On a worker")
         expect(row(page, "import_model")).to_contain_text("adopted")
         expect(row(page, "build_portfolio")).to_contain_text(re.compile(r"running.*seen \d\d:\d\d:\d\d"))
@@ -153,7 +154,7 @@ class TestInTheMenu:
         page.get_by_label("Platform").select_option("tamr")
         expect(row(page, "load_archive")).to_be_visible()
         expect(row(page, "publish_reports")).to_have_count(0)
-        page.get_by_label("DAG").select_option(DAG_OF_A_TEAM)
+        page.get_by_label("DAG", exact=True).select_option(DAG_OF_A_TEAM)
         expect(page.get_by_role("status")).to_contain_text("1 run;")
 
 

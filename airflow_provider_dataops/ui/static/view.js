@@ -10,7 +10,7 @@ const REFRESH = 5_000;
 const SLOW_ANSWER = 1_000;
 const SLOW_REFRESH = 30_000;
 const ROWS = 200;
-const MOST_ROWS = 4_000;
+const MOST_ROWS = 3_000;
 
 const MODES = {
   deferred: "Deferred",
@@ -245,8 +245,13 @@ export function mount(element, {dagId, runId, navigate, isWholePage = false} = {
     filters.limit = ROWS;
     refresh();
   };
-  const select = (name) => make("select", {name, onchange: changed(name)});
-  const selects = {platform: select("platform"), dag_id: select("dag_id"), state: select("state"), mode: select("mode")};
+  const select = (name, label) => make("select", {name, "aria-label": label, onchange: changed(name)});
+  const selects = {
+    platform: select("platform", "Platform"),
+    dag_id: select("dag_id", "DAG"),
+    state: select("state", "State"),
+    mode: select("mode", "Mode"),
+  };
   const live = make("input", {type: "checkbox", name: "live", checked: true, onchange: () => schedule(0)});
   const more = make("button", {type: "button", hidden: true, onclick: () => {
     filters.limit = Math.min(MOST_ROWS, filters.limit * 5);
@@ -261,10 +266,9 @@ export function mount(element, {dagId, runId, navigate, isWholePage = false} = {
     isWholePage ? make("p", {class: "home"}, make("a", {href: `${BASE}/`}, "Airflow")) : null,
     make(isWholePage ? "h1" : "h2", {}, "Remote runs"),
     make("form", {class: "filters", onsubmit: (event) => event.preventDefault()},
-      label("Platform", selects.platform),
-      dagId ? null : label("DAG", selects.dag_id),
-      label("State", selects.state),
-      label("Mode", selects.mode),
+      ...Object.values(selects)
+        .filter((field) => !(dagId && field.name === "dag_id"))
+        .map((field) => label(field.getAttribute("aria-label"), field)),
       label("Waiting only", make("input", {type: "checkbox", name: "waiting", onchange: changed("waiting")})),
       label("Live", live),
       status,
