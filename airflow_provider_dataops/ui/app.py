@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 
-from airflow_provider_dataops import __version__
+import airflow_provider_dataops
 from airflow_provider_dataops.ui.query import MOST_ENDED, MOST_WAITING, kept_tasks
 from airflow_provider_dataops.ui.view import Choice, Patience, Reading, answer
 
@@ -38,7 +38,11 @@ def create_app() -> FastAPI:
 
 def page() -> HTMLResponse:
     """Return the page without Airflow's menu. It contains no data, so everybody may read it."""
-    html = (STATIC / "index.html").read_text(encoding="utf-8").replace("{version}", __version__)
+    html = (
+        (STATIC / "index.html")
+        .read_text(encoding="utf-8")
+        .replace("{version}", airflow_provider_dataops.__version__)
+    )
     return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
 

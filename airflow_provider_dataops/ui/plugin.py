@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import AirflowPlugin, conf
 
-from airflow_provider_dataops import __version__
+import airflow_provider_dataops
 
 #: The name of the page. The script of the page defines a global of this name.
 NAME = "Remote runs"
@@ -65,7 +65,7 @@ def places(base_url: str) -> list[dict[str, Any]]:
     page = {
         "name": NAME,
         # Airflow sends no Cache-Control. Without the version, a browser may use the script of an old release.
-        "bundle_url": f"{static}/remote-runs.js?v={__version__}",
+        "bundle_url": f"{static}/remote-runs.js?v={airflow_provider_dataops.__version__}",
         "icon": f"{static}/icon.svg",
         "icon_dark_mode": f"{static}/icon-dark.svg",
     }

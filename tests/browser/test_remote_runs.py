@@ -20,7 +20,7 @@ from tests.chaos.targets import TARGETS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import BrowserContext, Locator, Page
+    from playwright.sync_api import BrowserContext, Locator, Page, Route
 
     from dataops_sandbox import Sandbox
     from devtools.airflow_client import AirflowClient
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 DAG = "remote_runs"
 DAG_OF_A_TEAM = "loads_of_a_team"
+#: The id of both DAG runs. Airflow's own ids are long, and the pictures show them.
+RUN = "nightly"
 #: The resource of each platform whose run stays active until a test ends it.
 HELD = {
     "quantemplate": ["portfolio"],
@@ -45,7 +47,7 @@ DEFERRED = {
     "load_sources": 1,
 }
 #: The pixels of the pictures.
-HEIGHT = 600
+HEIGHT = 700
 
 
 def has_run(airflow: AirflowClient, run_id: str, task_id: str) -> bool:
@@ -63,7 +65,7 @@ def dag_run(stack: AirflowStack, sandbox: Sandbox, sandbox_connections: None) ->
     sandbox.add_fault("reset_after", platform="trac", operation=TARGETS["trac"].submission, times=1)
     airflow = stack.client
     airflow.wait_for_dags([DAG, DAG_OF_A_TEAM])
-    run_id, other_run_id = airflow.run(DAG), airflow.run(DAG_OF_A_TEAM)
+    run_id, other_run_id = (airflow.run(dag_id, run_id=RUN) for dag_id in (DAG, DAG_OF_A_TEAM))
     for task_id, index in DEFERRED.items():
         airflow.wait_for_task(DAG, run_id, task_id, ["deferred"], map_index=index)
     airflow.wait_for_task(DAG, run_id, "load_sources", ["deferred"], map_index=0)
@@ -189,6 +191,29 @@ def test_a_request_without_login_gets_nothing(guarded_server: AirflowStack) -> N
     answer = httpx.get(f"{guarded_server.base_url}/dataops_runs/api/runs")
     assert answer.status_code == httpx.codes.UNAUTHORIZED
     assert DAG not in answer.text
+
+
+@pytest.mark.usefixtures("dag_run")
+def test_a_text_of_a_platform_is_no_html(page: Page) -> None:
+    """The page gets texts that a hostile platform has chosen."""
+    hostile = "<img src=x onerror='window.isHacked = true'>"
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        content = response.json()
+        for one in content["rows"]:
+            texts = ("title", "conn_id", "noun", "remote_id", "state", "raw_state", "map_label", "error")
+            one.update(dict.fromkeys(texts, hostile))
+            one["watcher"] = {**(one["watcher"] or {"kind": "worker"}), "host": hostile}
+        content["choices"]["state"] = [hostile]
+        content["choices"]["platform"] = {hostile: hostile}
+        route.fulfill(response=response, json=content)
+
+    page.route("**/dataops_runs/api/runs*", answer)
+    page.goto("/dataops_runs/")
+    expect(page.get_by_text(hostile).first).to_be_visible()
+    assert page.locator("img").count() == 0
+    assert page.evaluate("window.isHacked") is None
 
 
 def test_the_open_page_shows_the_end_of_a_run(
