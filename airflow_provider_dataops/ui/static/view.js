@@ -65,14 +65,17 @@ function clock(seconds, now) {
 
 function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 100) return `${whole} s`;
   const minutes = Math.round(whole / 60);
-  if (minutes < 100) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  let words = `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (whole < 100) words = `${whole} s`;
+  else if (minutes < 100) words = `${minutes} min`;
+  else if (hours < 48) words = `${hours} h ${minutes % 60} min`;
+  // A line must not break inside a duration.
+  return words.replaceAll(" ", "\u00a0");
 }
 
-const ago = (seconds, now) => `${duration(now - seconds)} ago`;
+const ago = (seconds, now) => `${duration(now - seconds)}\u00a0ago`;
 
 // --- cells ---------------------------------------------------------------------------------------------
 
@@ -90,8 +93,10 @@ const cells = {
     }
     return [
       link || make("span", {}, name),
-      small(row.noun),
-      ...marks.map(([text, title]) => make("span", {class: "mark", title}, text)),
+      make("div", {class: "small"},
+        row.noun ? `${row.noun} ` : null,
+        ...marks.map(([text, title]) => make("span", {class: "mark", title}, text)),
+      ),
     ];
   },
 
@@ -155,12 +160,11 @@ const cells = {
       return [make("span", {class: "bad"}, "no triggerer yet")];
     }
     const name = watcher.kind === "triggerer" ? `triggerer ${watcher.id}` : "worker";
-    const seen = watcher.seen_at ? `heartbeat ${ago(watcher.seen_at, now)}` : "no heartbeat yet";
-    return [
-      name,
-      small(watcher.host),
-      small(`${watcher.alive ? "alive" : "not alive"}, ${seen}`, {class: watcher.alive ? "small" : "small bad"}),
-    ];
+    let pulse = "no heartbeat yet";
+    if (watcher.alive) pulse = `alive ${ago(watcher.seen_at, now)}`;
+    else if (watcher.seen_at) pulse = `no heartbeat for ${duration(now - watcher.seen_at)}`;
+    const title = watcher.seen_at && `Last heartbeat: ${clock(watcher.seen_at, now)}`;
+    return [name, small(watcher.host), small(pulse, {class: watcher.alive ? "small" : "small bad", title})];
   },
 };
 
