@@ -17,7 +17,7 @@ def watch(**changes: Any) -> dict[str, Any]:
     """Return the value ``dataops_watch`` of a task that has waited for ten minutes."""
     return {
         "format": 1,
-        "conn_type": "mill",
+        "platform": "mill",
         "title": "Mill",
         "noun": "grinding",
         "conn_id": "mill_default",

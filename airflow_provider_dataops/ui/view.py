@@ -153,13 +153,11 @@ def row(task: KeptTask, now: float, patience: Patience) -> JsonObject | None:
         return None
     mode = mode_of(task, watch)
     is_waiting = mode != "ended"
-    attached, deadline = (
-        _number(watch, "attached_at"),
-        _number(watch, "deadline") or _number(record, "deadline"),
-    )
+    attached = _number(watch, "attached_at")
+    deadline = _number(watch, "deadline") or _number(record, "deadline")
     watcher = _watcher(task, mode, now, patience)
     seen = _last_seen(task, watch)
-    platform = _text(watch, "conn_type")
+    platform = _text(watch, "platform")
     return {
         "dag_id": task.dag_id,
         "run_id": task.run_id,
@@ -178,7 +176,7 @@ def row(task: KeptTask, now: float, patience: Patience) -> JsonObject | None:
         "url": _link(watch),
         "adopted": _text(watch, "adopted") or _text(record, "adopted"),
         "reattached": watch.get("reattached") is True,
-        "earlier_try": _is_earlier(task, mode, attached),
+        "earlier_try": _is_earlier(task, watch),
         **seen,
         "began": task.began,
         "started_at": _number(watch, "started_at"),
@@ -205,11 +203,16 @@ def mode_of(task: KeptTask, watch: JsonObject) -> str:
     return "worker" if task.task_state in ("running", "restarting") else "between"
 
 
-def _is_earlier(task: KeptTask, mode: str, attached: float | None) -> bool:
+def _is_earlier(task: KeptTask, watch: JsonObject) -> bool:
     """Return whether an earlier try stored the watch, and the present try has not stored its own yet."""
-    if mode == "between":
+    if task.task_state == "up_for_retry":
         return True
-    return attached is not None and task.began is not None and attached < task.began
+    attached, is_of_operator = (
+        _number(watch, "attached_at"),
+        watch.get("started_at") or watch.get("reattached"),
+    )
+    # A sensor in the mode "reschedule" stores its watch only once, but Airflow starts it again for each poke.
+    return bool(is_of_operator and attached and task.began and attached < task.began)
 
 
 def _watcher(task: KeptTask, mode: str, now: float, patience: Patience) -> JsonObject | None:

@@ -28,7 +28,7 @@ def seed(airflow: AirflowClient, dag_id: str, run_id: str) -> None:
         is_deferred = task["state"] == "deferred"
         watch: dict[str, Any] = {
             "format": 1,
-            "conn_type": platform,
+            "platform": platform,
             "title": FORMS[platform]["name"],
             "noun": NOUNS[platform],
             "conn_id": f"{platform}_default",

@@ -16,8 +16,8 @@ const MODES = {
   deferred: "Deferred",
   worker: "On a worker",
   resuming: "Resuming",
-  between: "Between tries",
-  ended: "Ended",
+  between: "Between tries or pokes",
+  ended: "Task ended",
 };
 const COLUMNS = ["Platform", "Run", "Task", "State as last seen", "Since", "Deadline", "Mode", "Watched by"];
 const ADOPTED = {

@@ -139,7 +139,7 @@ def test_a_value_of_a_wrong_type_counts_as_missing(wrong: Any) -> None:
     found = shown(watch=broken[0], progress=broken[1])
     # The script of the page gets this as JSON.
     json.dumps(found, allow_nan=False)
-    for name in ("title", "conn_id", "remote_id", "url", "state", "adopted", "error"):
+    for name in ("platform", "title", "conn_id", "remote_id", "url", "state", "adopted", "error"):
         assert found[name] is None
 
 
@@ -218,7 +218,11 @@ def test_a_deadline_that_has_passed_is_marked_while_the_task_waits() -> None:
 def test_a_watch_of_an_earlier_try_is_marked() -> None:
     assert not shown()["earlier_try"]
     assert shown(began=ago(5))["earlier_try"]
+    assert shown(began=ago(5), watch=watch(started_at=None, reattached=True))["earlier_try"]
     assert shown(task_state="up_for_retry")["earlier_try"]
+    # A sensor: Airflow starts it again for each poke.
+    assert not shown(began=ago(5), watch=watch(started_at=None))["earlier_try"]
+    assert not shown(task_state="up_for_reschedule", watch=watch(started_at=None))["earlier_try"]
 
 
 def test_the_secrets_of_the_record_are_not_in_the_row() -> None:
@@ -249,7 +253,7 @@ class TestAnswer:
     def test_a_choice_limits_the_rows_but_not_what_can_be_chosen(self) -> None:
         tasks: list[dict[str, Any]] = [
             {"task_id": "a", "progress": progress()},
-            {"task_id": "b", "watch": watch(conn_type="kiln", title="Kiln")},
+            {"task_id": "b", "watch": watch(platform="kiln", title="Kiln")},
             {"task_id": "c", "task_state": "success", "dag_id": "others"},
             {"task_id": "d", "watch": None, "record": record()},
         ]
