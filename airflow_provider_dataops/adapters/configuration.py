@@ -51,14 +51,6 @@ def deferral_guard() -> float:
     return min(LONGEST_GUARD, max(option, heartbeat + 1.0))
 
 
-def has_remote_runs_page() -> bool:
-    """Return whether Airflow's UI contains the page "Remote runs".
-
-    :raises AirflowConfigException: if the value is neither true nor false.
-    """
-    return bool(conf.getboolean(SECTION, "remote_runs_page", fallback=True))
-
-
 def _number(name: str, default: float, low: float, high: float, *, whole: bool = False) -> float:
     """Return an option that is a number.
 
@@ -77,3 +69,11 @@ def _number(name: str, default: float, low: float, high: float, *, whole: bool =
             f"Airflow's option [{SECTION}] {name} must be {kind} from {low:g} to {high:g}; given: {text!r}"
         )
     return number
+
+
+def has_remote_runs_page() -> bool:
+    """Return whether Airflow's UI contains the page "Remote runs".
+
+    :raises AirflowConfigException: if the value is neither true nor false.
+    """
+    return bool(conf.getboolean(SECTION, "remote_runs_page", fallback=True))
