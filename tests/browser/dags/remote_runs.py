@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.quantemplate import QuantemplateExecutePipelineOperator
@@ -10,7 +13,10 @@ from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 from airflow_provider_dataops.operators.toucan import ToucanRunOperationsOperator
 from airflow_provider_dataops.operators.trac import TracImportModelOperator
 
-with DAG("remote_runs", schedule=None, default_args={"deferrable": True}):
+# A busy machine may end more than one try.
+args: dict[str, Any] = {"deferrable": True, "retries": 20, "retry_delay": timedelta(seconds=1)}
+
+with DAG("remote_runs", schedule=None, default_args=args):
     QuantemplateExecutePipelineOperator(task_id="build_portfolio", pipeline_id="pipeline_portfolio")
     TailerLaunchJobOperator(task_id="load_sales", configuration_id="000099_sales_DEV")
     TamrLoadSourceOperator.partial(task_id="load_sources").expand(source_id=["source_north", "source_south"])

@@ -7,4 +7,4 @@ from airflow.sdk import DAG
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 
 with DAG("loads_of_a_team", schedule=None):
-    TamrLoadSourceOperator(task_id="load", source_id="source_team", deferrable=True)
+    TamrLoadSourceOperator(task_id="load", source_id="source_team", deferrable=True, retries=20)
