@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -94,6 +94,9 @@ bench-imports: $(READY)  ## Measure the imports of DAG files and triggers; also 
 bench-airflow: $(READY)  ## Measure 500 deferred tasks in a real Airflow; on PostgreSQL if it is installed
 	$(BIN)/python -m benchmarks.airflow_load --json benchmarks/results/airflow_load.json
 
+bench-page: $(READY)  ## Measure the data of the page "Remote runs"; also on PostgreSQL if it is installed
+	$(BIN)/python -m benchmarks.remote_runs --json benchmarks/results/page.json
+
 format: $(READY)  ## Format the code, and correct what ruff can correct; `make lint` lists the rest
 	$(BIN)/ruff check --fix --exit-zero .
 	$(BIN)/ruff format .
@@ -120,6 +123,7 @@ bench-smoke: $(READY)  ## Run a small part of the benchmarks, and write the rati
 	$(BIN)/python -m benchmarks.files --mebibytes 64 --rounds 1 --tls --client ours --client requests --client curl --json build/bench-files.json
 	$(BIN)/python -m benchmarks.triggers --client quantemplate --client toucan --client floor --client idle --interval 1 --shortest 7 --longest 8 --json build/bench-triggers.json
 	$(BIN)/python -m benchmarks.airflow_load --small --json build/bench-airflow.json
+	$(BIN)/python -m benchmarks.remote_runs --small --json build/bench-page.json
 
 bench-soak: $(READY)  ## Send 200,000 polls, and compare the objects, sockets and asyncio tasks of before and after
 	DATAOPS_SOAK_POLLS=200000 $(PYTEST) -s tests/integration/test_soak.py

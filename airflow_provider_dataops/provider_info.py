@@ -52,6 +52,13 @@ def _options() -> dict[str, Any]:
             "integer",
             "8",
         ),
+        "remote_runs_page": _option(
+            "Whether Airflow's UI contains the page ``Remote runs``. The API server reads this option when "
+            "it starts.",
+            "True",
+            "boolean",
+            "False",
+        ),
         **{
             f"{conn_type}_listing_delay": _option(
                 f"After how many seconds {form['name']} certainly lists a new run, from 1 to 86400. If a "

@@ -139,6 +139,8 @@ class AirflowStack:
     :param port: port of the api-server; 0: a free port.
     :param parallelism: number of worker slots.
     :param triggerers: number of triggerers; their services are `triggerer`, `triggerer-2` and so on.
+    :param services: the services to start. Another stack with the same home may run the others.
+    :param path: the path at which the api-server serves everything, for instance `/airflow`.
     :param start_timeout: seconds that a service may take to start.
     """
 
@@ -152,18 +154,20 @@ class AirflowStack:
         port: int = 0,
         parallelism: int = 8,
         triggerers: int = 1,
+        services: Sequence[str] = SERVICES,
+        path: str = "",
         start_timeout: float = 180.0,
     ) -> None:
         self.home = home.resolve()
         self.dags = [dags.resolve()] if isinstance(dags, Path) else [folder.resolve() for folder in dags]
         self.parallelism = parallelism
-        self.services = (*SERVICES, *(f"triggerer-{number}" for number in range(2, triggerers + 1)))
+        self.services = (*services, *(f"triggerer-{number}" for number in range(2, triggerers + 1)))
         self.start_timeout = start_timeout
         self.started_in: float | None = None
         # A socket that is bound but does not listen reserves the port until the api-server binds it.
         self._reservations = [_reserve(port)]
         self.port = int(self._reservations[0].getsockname()[1])
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"http://127.0.0.1:{self.port}{path}"
         self.client = AirflowClient(self.base_url)
         self.env = self._environment(connections or {}, env or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}

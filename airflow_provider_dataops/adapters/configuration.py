@@ -89,3 +89,11 @@ def _number(name: str, default: float, low: float, high: float, *, whole: bool =
             f"Airflow's option [{SECTION}] {name} must be {kind} from {low:g} to {high:g}; given: {text!r}"
         )
     return number
+
+
+def has_remote_runs_page() -> bool:
+    """Return whether Airflow's UI contains the page "Remote runs".
+
+    :raises AirflowConfigException: if the value is neither true nor false.
+    """
+    return bool(conf.getboolean(SECTION, "remote_runs_page", fallback=True))

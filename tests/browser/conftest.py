@@ -14,6 +14,7 @@ from dataops_sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
 from devtools.demo import EXAMPLES
 from tests.browser.chromium import PATIENCE, new_profile
+from tests.browser.connections import delete_all
 from tests.browser.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = Path(__file__).parent / "dags"
+DAGS_OF_A_TEAM = Path(__file__).parent / "dags_of_a_team"
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 _failed = pytest.StashKey[bool]()
 
@@ -53,10 +55,17 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
-    """Run Airflow with the example DAGs and the DAG of these tests, and without connections."""
+    """Run Airflow with the example DAGs and the DAGs of these tests, and without connections."""
     # A proxy of the environment would answer for the host that does not exist.
-    env = {"NO_PROXY": "*", "no_proxy": "*"}
-    with AirflowStack(tmp_path_factory.mktemp("airflow"), [DAGS, EXAMPLES], env=env) as running:
+    env = {
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+        # On a busy machine, the heartbeats of the triggerer come late.
+        "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "300",
+    }
+    with AirflowStack(
+        tmp_path_factory.mktemp("airflow"), [DAGS, EXAMPLES, DAGS_OF_A_TEAM], env=env
+    ) as running:
         yield running
 
 
@@ -64,6 +73,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
 def airflow(stack: AirflowStack) -> AirflowClient:
     """Return a client of the running Airflow's REST API."""
     return stack.client
+
+
+@pytest.fixture(scope="module")
+def sandbox_connections(airflow: AirflowClient, sandbox: Sandbox) -> None:
+    """Store the connections that the DAGs use, instead of all others."""
+    delete_all(airflow)
+    for platform in sandbox.platforms:
+        airflow.create_connection(f"{platform}_default", sandbox.connection(platform))
 
 
 @pytest.fixture(scope="session")

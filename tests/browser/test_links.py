@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.connections import delete_all
 from tests.chaos.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -66,12 +65,7 @@ def follow(link: Locator, run: RunRecord) -> Page:
     return opened.value
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _connections(airflow: AirflowClient, sandbox: Sandbox) -> None:
-    """Store the connections that the DAGs use."""
-    delete_all(airflow)
-    for platform in sandbox.platforms:
-        airflow.create_connection(f"{platform}_default", sandbox.connection(platform))
+pytestmark = pytest.mark.usefixtures("sandbox_connections")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,10 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 import airflow_provider_dataops
 import dataops_sandbox
@@ -121,6 +123,16 @@ def test_tests_and_tools_import_only_declared_distributions() -> None:
 def test_only_the_sandbox_brings_a_pytest_plugin() -> None:
     assert entry_points(SANDBOX) == {"pytest11": {"dataops_sandbox": "dataops_sandbox.pytest_plugin"}}
     assert "pytest11" not in entry_points(PROVIDER)
+
+
+def test_the_wheel_contains_the_files_of_the_page(tmp_path: Path) -> None:
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    static = ROOT / "airflow_provider_dataops" / "ui" / "static"
+    with ZipFile(wheel) as archive:
+        for file in static.iterdir():
+            assert archive.read(file.relative_to(ROOT).as_posix()) == file.read_bytes()
+        (points,) = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        assert "[airflow.plugins]\ndataops_runs = " in archive.read(points).decode()
 
 
 def test_the_provider_has_no_extra_for_the_sandbox() -> None:

@@ -21,7 +21,7 @@ LAYERS = (
     {"core"},
     {"lifecycle", "transport", "platforms"},
     {"polling", "files", "adapters"},
-    {*ROLES, "registry", "provider_info"},
+    {*ROLES, "registry", "provider_info", "ui"},
 )
 APART = LAYERS[2]
 #: The parsed modules of the package, by their path without the extension.
