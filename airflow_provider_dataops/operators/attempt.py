@@ -69,6 +69,8 @@ class RunAttempt(Endings):
         self.url = ""
         self.is_new = False
         self.stored_url: str | None = None
+        self.namespace = ""
+        self.is_reattached = False
         self.is_waiting = False
         self.is_renewing = False
         self.is_settled = False
@@ -94,6 +96,7 @@ class RunAttempt(Endings):
             return False
         # Set the watch before the record: ``on_kill`` uses the watch as soon as there is a record.
         self.watch = watch_of(self.launch, record)
+        self.is_reattached = record.reattached
         self._take(record)
         return True
 
@@ -201,7 +204,9 @@ class RunAttempt(Endings):
     def _follow(self, started: Started, deadline: float) -> Any:
         """Wait for the run, on this worker or in the triggerer."""
         snapshot = started.snapshot
+        self.is_reattached = started.record.reattached
         self._show(started.url)
+        self.note(snapshot)
         untracked = snapshot.state is RunState.UNTRACKED and self.operator.accepts_untracked
         if untracked or not self.operator.wait_for_completion:
             # Airflow may kill this process while the process sends the result to Airflow. Then ``on_kill``
@@ -307,7 +312,14 @@ class RunAttempt(Endings):
                 known=known,
             ),
             method_name=operator.execute_complete.__name__,
-            kwargs={HANDOVER: {"run_id": record.run_id, "url": self.stored_url}},
+            kwargs={
+                HANDOVER: {
+                    "run_id": record.run_id,
+                    "url": self.stored_url,
+                    "namespace": self.watch.namespace(self.hook.api),
+                    "reattached": record.reattached,
+                }
+            },
             timeout=airflow_timeout(deadline, operator.poll_interval),
         )
 
@@ -323,7 +335,9 @@ class RunAttempt(Endings):
             raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
         known = handover or {}
         url = self.stored_url = known.get("url")
-        if url and ended.ending is Ending.FINISHED and ended.run_id == known["run_id"]:
+        self.namespace, self.is_reattached = known.get("namespace", ""), known.get("reattached", False)
+        is_known = bool(self.namespace) and ended.run_id == known["run_id"]
+        if url and is_known and ended.ending is Ending.FINISHED:
             # The run has ended, so the task needs neither the connection nor the stored record. Set
             # ``is_settled`` first: ``on_kill`` has nothing to stop.
             self.is_settled = True
