@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_dataops.assets.base import PlatformAssets
 from airflow_provider_dataops.core.arguments import require_one_text, require_text
+from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.platforms.quantemplate.lineage import HOST, NAMES
 
 
@@ -28,6 +29,8 @@ def quantemplate_uri(
     require_one_text(dataset_id=dataset_id, pipeline_id=pipeline_id)
     namespace = NAMES.namespace(host, organisation_id)
     if dataset_id:
+        if output_name is not None:
+            raise InvalidArgumentError("output_name needs pipeline_id; given: dataset_id")
         return NAMES.dataset(namespace, "dataset", dataset_id).uri
     require_text(output_name=output_name)
     return NAMES.dataset(namespace, "pipeline", str(pipeline_id), "output", str(output_name)).uri
