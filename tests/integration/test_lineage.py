@@ -91,7 +91,8 @@ def world(
     connections = Connections.installed(monkeypatch.setattr, BaseHook)
     for platform in PLATFORMS:
         connections.set(f"{platform}_default", dataops_sandbox.connection(platform))
-        dataops_sandbox.platforms[platform].script(duration=0.02)
+        store: Any = dataops_sandbox.platforms[platform]
+        store.script(duration=0.02)
     dataops_sandbox.quantemplate.upload("d-claims", CSV)
     mocker.patch(
         "airflow.providers.common.compat.lineage.hook.get_hook_lineage_collector",

@@ -41,7 +41,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> OutletEventAccessors:
 
 
 def fill(events: OutletEventAccessors, *outlets: object, outputs: tuple[Any, ...] = (RYE, OAT)) -> None:
-    context: Context = {"outlet_events": events}  # type: ignore[typeddict-item]
+    context: Context = {"outlet_events": events}
     fill_outlets(outlets, context, Lineage(platform="Mill", outputs=outputs, run=RUN), LOG)
 
 

@@ -13,7 +13,7 @@ from airflow_provider_dataops.platforms.toucan.lineage import (
 )
 
 NAMESPACE = NAMES.namespace("api-demo.toucantoco.com", "app")
-DOMAINS = {"input_domains": ["sales"], "output_domains": ["report", "map"]}
+DOMAINS: work.DomainSelector = {"input_domains": ["sales"], "output_domains": ["report", "map"]}
 
 
 @pytest.mark.parametrize(
