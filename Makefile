@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -69,6 +69,9 @@ replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how
 
 system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 	$(PYTEST) tests/system
+
+lineage: $(READY)  ## Run DAGs in a real Airflow with OpenLineage, and check its events and the events of assets
+	$(PYTEST) tests/lineage
 
 chaos-fast: $(READY)  ## Kill processes at a few points, on SQLite: the fast part of `make chaos`
 	$(PYTEST) --sqlite -m fast tests/chaos

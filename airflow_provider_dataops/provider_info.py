@@ -117,6 +117,16 @@ def get_provider_info() -> dict[str, Any]:
         **{role: _modules(role) for role in ("operators", "sensors", "hooks", "triggers")},
         "extra-links": [_path("links", conn_type, form["link"]) for conn_type, form in FORMS.items()],
         "connection-types": [connection_type(conn_type) for conn_type in FORMS],
+        "asset-uris": [
+            {
+                # The scheme of a platform's URIs is its connection type.
+                "schemes": [conn_type],
+                "handler": _path("assets", conn_type, "sanitize_uri"),
+                "factory": _path("assets", conn_type, "create_asset"),
+                "to_openlineage_converter": _path("assets", conn_type, "convert_asset_to_openlineage"),
+            }
+            for conn_type in FORMS
+        ],
         "config": {"dataops": {"description": "Settings for all five platforms.", "options": _options()}},
     }
 

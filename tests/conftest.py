@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 FIGURES = {"generated": generated, "events": events, "rules": rules}
+
+# Only the tests in `tests/lineage` switch OpenLineage on, in the Airflow that they start.
+os.environ["AIRFLOW__OPENLINEAGE__DISABLED"] = "True"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_dataops.core.http import Body, Exchange, FileBody, MultipartBody, Reply
+    from airflow_provider_dataops.core.lineage import Names
     from airflow_provider_dataops.core.settings import Settings
     from airflow_provider_dataops.core.tokens import Token, TokenKeeper
 
@@ -39,6 +40,8 @@ class Api:
     platform: ClassVar[str]
     #: The platform's own word for a run: ``job``, ``execution``.
     noun: ClassVar[str] = "run"
+    #: The names of the platform's datasets in assets and lineage.
+    names: ClassVar[Names]
     #: Whether the platform locks an account after it has rejected the credentials a few times. If it does, a
     #: task sends rejected credentials again only while it waits for a run or condition, and only once.
     locks_out: ClassVar[bool] = False
@@ -145,7 +148,7 @@ class Api:
                     return str(payload[key])
         return reply.text()
 
-    # --- arguments and links ---------------------------------------------------------------------------
+    # --- arguments, links and lineage ------------------------------------------------------------------
 
     def text_or_default(self, name: str, value: object, default: str) -> str:
         """Return an argument, or the connection's field of the same name if the argument is ``None``.
@@ -166,6 +169,13 @@ class Api:
                 f"{name} is empty: pass it, or fill in {name} in connection {self.settings.conn_id!r}"
             )
         return text
+
+    def namespace(self, *ids: str) -> str:
+        """Return the namespace of the platform's datasets in lineage.
+
+        :param ids: the ids that follow the host, such as the organisation.
+        """
+        return self.names.namespace(self.settings.base_url, *ids)
 
     def link(self, default: str, base_url: str = "", **values: str) -> str:
         """Return a link, made from the connection's ``link_template``. Values are percent-encoded.

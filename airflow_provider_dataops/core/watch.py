@@ -128,6 +128,10 @@ class RunWatch(Watch):
         """Return the URL of the page where a person can look at the run."""
         raise NotImplementedError
 
+    def namespace(self, api: Any) -> str:
+        """Return the namespace of the run's datasets in lineage."""
+        return str(api.namespace())
+
 
 class ConditionWatch(Watch):
     """Describes how to wait until a condition is true."""

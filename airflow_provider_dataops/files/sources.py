@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.paths import local_path
 from airflow_provider_dataops.errors import DataOpsError, FileAccessError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -119,11 +119,7 @@ def locate(where: str) -> Path | ObjectStoragePath:
     :raises InvalidArgumentError: if the URL's scheme is unknown, or the home folder for ``~`` is unknown.
     """
     try:
-        if where.startswith("file://"):
-            # A local path has no query and no fragment, so "?" and "#" belong to the name or the pattern.
-            whole = where.replace("?", "%3F").replace("#", "%23")
-            return Path(unquote(urlsplit(whole).path))
-        return ObjectStoragePath(where) if "://" in where else Path(where).expanduser()
+        return local_path(where) or ObjectStoragePath(where)
     except (ValueError, RuntimeError) as error:
         raise InvalidArgumentError(f"{where!r} is not a valid path or URL: {error}") from error
 

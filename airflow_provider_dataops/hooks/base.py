@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_dataops.adapters import configuration
+from airflow_provider_dataops.adapters import configuration, hook_lineage
 from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.adapters.secrets import register_secret
+from airflow_provider_dataops.core.lineage import Lineage
 from airflow_provider_dataops.errors import ConfigurationError, ConnectionSettingsError, DataOpsError
 from airflow_provider_dataops.hooks import form_methods
 from airflow_provider_dataops.provider_info import FORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from airflow.sdk import Connection
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.lineage import Dataset
     from airflow_provider_dataops.core.retry import RetryPolicy
     from airflow_provider_dataops.transport.sync import SyncDriver
 
@@ -48,6 +50,8 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
     hook_name: ClassVar[str]
     #: The platform's class. Its method ``from_fields`` reads the connection.
     api_class: ClassVar[type[Any]]
+    #: What the last upload or download has read and written; ``None`` before the first one.
+    lineage: Lineage | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Give each platform's hook the methods that return the connection form to Airflow 3.1."""
@@ -100,6 +104,11 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         :raises ApiError: if a request failed in all attempts that the policy allows.
         """
         return self.driver.run(exchange, policy)
+
+    def report(self, inputs: Iterable[Dataset], outputs: Iterable[Dataset]) -> None:
+        """Keep what an upload or a download has read and written, and report it to Airflow's hook lineage."""
+        self.lineage = Lineage(inputs=tuple(inputs), outputs=tuple(outputs))
+        hook_lineage.collect(self, self.lineage)
 
     def get_conn(self) -> ApiT:
         """Return the platform. Each call returns a generator for :meth:`run`, and sends nothing itself."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_text, require_whole
+from airflow_provider_dataops.core.lineage import file_dataset
 from airflow_provider_dataops.errors import InvalidArgumentError, NotFoundError
 from airflow_provider_dataops.files import destinations, sources
 from airflow_provider_dataops.hooks.base import DataOpsHook
 from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
+from airflow_provider_dataops.platforms.quantemplate.lineage import NAMES
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.lineage import Dataset
     from airflow_provider_dataops.platforms.quantemplate.model import Execution, Output
 
 
@@ -47,6 +50,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         require_text(dataset_id=dataset_id)
         file = sources.source(source)
         self.run(self.api.upload_dataset(organisation_id, dataset_id, file, trace_id=trace_id))
+        written = self._dataset(organisation_id, "dataset", dataset_id, size=file.size)
+        self.report([file_dataset(source, file.size)], [written])
         return file.size
 
     def download_dataset(
@@ -66,7 +71,13 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         require_text(dataset_id=dataset_id)
         with destinations.destination(destination) as file:
             self.run(self.api.download_dataset(organisation_id, dataset_id, file, version=version))
+        read = self._dataset(organisation_id, "dataset", dataset_id, version=version)
+        self.report([read], [file_dataset(destination, file.size)])
         return file.size
+
+    def _dataset(self, organisation_id: str | None, *path: str, **facts: Any) -> Dataset:
+        namespace = self.api.namespace(self.api.organisation(organisation_id))
+        return NAMES.dataset(namespace, *path, **facts)
 
     def execute_pipeline(
         self, *, pipeline_id: str, organisation_id: str | None = None, trace_id: str = ""
@@ -126,8 +137,16 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
                 execution = self.get_execution(
                     pipeline_id=pipeline_id, execution_id=execution_id, organisation_id=organisation_id
                 )
-                output_id = choose_output(execution, output_name).id
+                output = choose_output(execution, output_name)
+                output_id, output_name = output.id, output.name.strip()
             self.run(self.api.download_output(organisation_id, pipeline_id, execution_id, output_id, file))
+        # Lineage names an output by its name, which is not known if the user gave only the id.
+        read = (
+            [self._dataset(organisation_id, "pipeline", pipeline_id, "output", output_name)]
+            if output_name
+            else []
+        )
+        self.report(read, [file_dataset(destination, file.size)])
         return file.size
 
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.lineage import file_dataset
 from airflow_provider_dataops.errors import ApiError, DataOpsError, InvalidArgumentError, UploadError
 from airflow_provider_dataops.files.sources import sources
 from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
 from airflow_provider_dataops.platforms.toucan.api import ToucanApi
+from airflow_provider_dataops.platforms.toucan.lineage import data_source_dataset
 from airflow_provider_dataops.platforms.toucan.model import Uploaded
 
 if TYPE_CHECKING:
@@ -102,9 +104,13 @@ class ToucanHook(DataOpsHook[ToucanApi]):
             self.log.info("Uploaded %s (%d bytes) to data source %s of %s", file.path, file.size, name, app)
             return Uploaded(str(file.path), name, accepted.operation_id)
 
-        if len(named) == 1:
-            return [send(*named[0])]
-        return self._all_sent(named, send, killed)
+        uploaded = [send(*named[0])] if len(named) == 1 else self._all_sent(named, send, killed)
+        namespace = self.api.namespace(app)
+        self.report(
+            [file_dataset(str(file.path), file.size) for file, _ in named],
+            [data_source_dataset(namespace, name, stage, file.size) for file, name in named],
+        )
+        return uploaded
 
     def _all_sent(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.arguments import require_one
+from airflow_provider_dataops.core.lineage import file_dataset
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.files.destinations import destination as destination_file
 from airflow_provider_dataops.files.sources import source as source_file
 from airflow_provider_dataops.hooks.base import DataOpsHook, blocking
 from airflow_provider_dataops.platforms.trac.api import TracApi
 from airflow_provider_dataops.platforms.trac.api.data import CSV
+from airflow_provider_dataops.platforms.trac.lineage import datasets
 from airflow_provider_dataops.platforms.trac.model.files import small_content
 
 if TYPE_CHECKING:
@@ -125,7 +127,7 @@ class TracHook(DataOpsHook[TracApi]):
         data, source_name = _content(content, source)
         if not (name or source_name):
             raise InvalidArgumentError("name must be given if content is given")
-        return self.run(
+        header = self.run(
             self.api.write_small_file(
                 name or source_name,
                 data,
@@ -135,6 +137,8 @@ class TracHook(DataOpsHook[TracApi]):
                 tenant=tenant,
             )
         )
+        self._report_upload(source, header, len(data), tenant)
+        return header
 
     def create_small_dataset(
         self,
@@ -159,7 +163,7 @@ class TracHook(DataOpsHook[TracApi]):
             TRAC creates a new dataset.
         """
         data, _ = _content(content, source)
-        return self.run(
+        header = self.run(
             self.api.write_small_dataset(
                 data,
                 schema=schema,
@@ -170,11 +174,21 @@ class TracHook(DataOpsHook[TracApi]):
                 tenant=tenant,
             )
         )
+        self._report_upload(source, header, len(data), tenant)
+        return header
+
+    def _report_upload(self, source: str | None, header: TagHeader, size: int, tenant: str | None) -> None:
+        read = [file_dataset(source, size)] if source else []
+        self.report(read, datasets(self._namespace(tenant), [header], size))
+
+    def _namespace(self, tenant: str | None) -> str:
+        return self.api.namespace(self.api.tenant(tenant))
 
     def download_file(self, selector: object, *, destination: str, tenant: str | None = None) -> int:
         """Stream a file of any size to a path or URL, and return its size in bytes."""
         with destination_file(destination) as file:
             self.run(self.api.download_file(selector, file, tenant=tenant))
+        self.report(datasets(self._namespace(tenant), [selector]), [file_dataset(destination, file.size)])
         return file.size
 
     def download_data(
@@ -186,6 +200,7 @@ class TracHook(DataOpsHook[TracApi]):
         """
         with destination_file(destination) as file:
             self.run(self.api.download_data(selector, file, format=format, tenant=tenant))
+        self.report(datasets(self._namespace(tenant), [selector]), [file_dataset(destination, file.size)])
         return file.size
 
 

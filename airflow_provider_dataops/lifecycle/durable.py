@@ -204,6 +204,7 @@ class DurableStart:
             if record.lost:
                 record = replace(record, lost=False)
                 self.store.set(record.as_json())
+            record = replace(record, reattached=True)
             return Started(snapshot, record, earlier.watch, url, known=True)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(

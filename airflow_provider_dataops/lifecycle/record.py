@@ -28,7 +28,13 @@ VERSION = 1
 REMOVALS, REMOVAL_PAUSE = 3, 5.0
 
 #: Fields that are missing in the records of earlier releases, and the values that these fields then get.
-_LATER_FIELDS: JsonObject = {"timed_out": False, "search_until": 0.0, "candidates": [], "lost": False}
+_LATER_FIELDS: JsonObject = {
+    "timed_out": False,
+    "search_until": 0.0,
+    "candidates": [],
+    "lost": False,
+    "reattached": False,
+}
 #: The same for the fields of :class:`Generation`.
 _LATER_NUMBERS: JsonObject = {"retries": None}
 
@@ -157,6 +163,7 @@ class Record(JsonDataclass):
         Seconds since the epoch; 0 before the search.
     :param candidates: the ids of the runs that the search has seen.
     :param lost: whether a wait ended because the platform no longer returned the run.
+    :param reattached: whether a later try waits for the run than the try that started it.
     :param deadline: when the time allowed for the run is over in this try, in seconds since the epoch.
     :param crash_try: the number of the try in which the trigger crashed last.
     :param crashes: how often the trigger crashed in the try ``crash_try``.
@@ -174,6 +181,7 @@ class Record(JsonDataclass):
     search_until: float = 0.0
     candidates: tuple[str, ...] = ()
     lost: bool = False
+    reattached: bool = False
     deadline: float = 0.0
     crash_try: int = 0
     crashes: int = 0

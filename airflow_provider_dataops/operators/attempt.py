@@ -61,6 +61,8 @@ class RunAttempt(RecordKeeping):
         self.url = ""
         self.is_new = False
         self.stored_url: str | None = None
+        self.namespace = ""
+        self.is_reattached = False
         self.is_waiting = False
         self.is_renewing = False
         self.is_settled = False
@@ -88,6 +90,7 @@ class RunAttempt(RecordKeeping):
             return False
         # Set the watch before the record: ``on_kill`` uses the watch as soon as there is a record.
         self.watch = watch_of(self.launch, record)
+        self.is_reattached = record.reattached
         self._take(record)
         return True
 
@@ -140,7 +143,9 @@ class RunAttempt(RecordKeeping):
     def _follow(self, started: Started, deadline: float) -> Any:
         """Wait for the run, on this worker or in the triggerer."""
         operator, snapshot, known = self.operator, started.snapshot, started.known
+        self.is_reattached = started.record.reattached
         self._show(started.url)
+        self.note(snapshot)
         untracked = snapshot.state is RunState.UNTRACKED and operator.accepts_untracked
         waits = operator.wait_for_completion and not untracked
         if not waits:
@@ -254,7 +259,14 @@ class RunAttempt(RecordKeeping):
                 published_state=self.published_state or None,
             ),
             method_name=operator.execute_complete.__name__,
-            kwargs={HANDOVER: {"run_id": record.run_id, "url": self.stored_url}},
+            kwargs={
+                HANDOVER: {
+                    "run_id": record.run_id,
+                    "url": self.stored_url,
+                    "namespace": self.watch.namespace(self.hook.api),
+                    "reattached": record.reattached,
+                }
+            },
             timeout=airflow_timeout(deadline, operator.poll_interval),
         )
 
@@ -270,7 +282,9 @@ class RunAttempt(RecordKeeping):
             raise RunError(f"the trigger sent an event that this operator cannot read: {error}") from error
         known = handover or {}
         url = self.stored_url = known.get("url")
-        if url and ended.ending is Ending.FINISHED and ended.run_id == known["run_id"]:
+        self.namespace, self.is_reattached = known.get("namespace", ""), known.get("reattached", False)
+        is_known = bool(self.namespace) and ended.run_id == known["run_id"]
+        if url and is_known and ended.ending is Ending.FINISHED:
             # The run has ended, so the task needs neither the connection nor the stored record. Set
             # ``is_settled`` first: ``on_kill`` has nothing to stop.
             self.is_settled = True

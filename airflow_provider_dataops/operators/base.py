@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow_provider_dataops.core.arguments import require_boolean, require_seconds
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.json import storable
+from airflow_provider_dataops.operators.reporting import Reporting
 from airflow_provider_dataops.tasks.base import DataOpsTask, no_retry_if_permanent
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ HANDOVER = "handover"
 AFTER_THE_RUN = ("resume_execution", "execute_complete", "reason_to_skip", "push_outputs")
 
 
-class DataOpsOperator(DataOpsTask):
+class DataOpsOperator(Reporting):
     """An operator of this provider. It validates its arguments before it sends a request."""
 
     def execute(self, context: Context) -> Any:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_provider_dataops.core.retry import RetryPolicy
+from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError
 from airflow_provider_dataops.lifecycle.deadlines import limit_in_words
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.links.base import forget_run_link, push_run_link
 from airflow_provider_dataops.operators.refused_credentials import RefusedCredentials
-
-if TYPE_CHECKING:
-    from airflow_provider_dataops.core.run import RunSnapshot
+from airflow_provider_dataops.operators.reporting import SeenRun
 
 #: A wait may end with a last status request and a stop request. If one fails, it is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
@@ -26,9 +25,13 @@ class Endings(RefusedCredentials):
 
     :ivar url: the link to the run; empty until it is known.
     :ivar stored_url: the link that Airflow's UI shows; ``None`` if this try has stored no link.
+    :ivar namespace: the namespace of the run's datasets in lineage; empty until it is known.
+    :ivar is_reattached: whether an earlier try of the task started the run.
     """
 
     stored_url: str | None
+    namespace: str
+    is_reattached: bool
 
     def conclude(self, event: RunEvent, *, cancels: bool = False) -> Any:
         """Return the result of the run. If the run or the wait failed, raise the error.
@@ -46,6 +49,7 @@ class Endings(RefusedCredentials):
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url, limit=limit)
         if event.snapshot is not None:
             self.is_settled = True
+            self.note(event.snapshot)
             if error is None:
                 self.log.info("%s succeeded", self.run)
                 return event.snapshot.as_result(self.url)
@@ -55,11 +59,19 @@ class Endings(RefusedCredentials):
             if reason := operator.reason_to_skip(event.snapshot):
                 raise AirflowSkipException(reason)
         elif not self.is_settled:
+            if operator.seen is None:
+                self.note(RunSnapshot(run_id=event.run_id, state=RunState.UNKNOWN))
             if cancels and self.watch.cancel_on_kill:
                 self._cancel()
             else:
                 self.log_left_running()
         raise error or RunError("the event contains no run", run_id=event.run_id)
+
+    def note(self, snapshot: RunSnapshot) -> None:
+        """Keep the run for the task's outlets and for OpenLineage, which read it after this code."""
+        if not self.namespace:
+            self.namespace = self.watch.namespace(self.hook.api)
+        self.operator.seen = SeenRun(snapshot, self.namespace, self.url, reattached=self.is_reattached)
 
     def _remember_loss(self) -> None:
         """Store that the run is lost. If it does not appear again, the next try does not wait for it."""

@@ -8,11 +8,14 @@ from airflow_provider_dataops.core.arguments import whole_number
 from airflow_provider_dataops.links.quantemplate import QuantemplateExecutionLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator, trace_id
 from airflow_provider_dataops.platforms.quantemplate import results
+from airflow_provider_dataops.platforms.quantemplate.lineage import lineage_of_execution
 from airflow_provider_dataops.tasks.quantemplate import QuantemplatePipelineTask, QuantemplateTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.lineage import Lineage
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
     from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
@@ -39,6 +42,10 @@ class QuantemplateExecutePipelineOperator(QuantemplatePipelineTask, RunOperator)
     def launch(self, api: QuantemplateApi, context: Context) -> QuantemplateExecutionLaunch:
         """Return the launch, which describes how to start the execution. This sends no request."""
         return api.launch(self.pipeline_id, self.organisation_id, trace_id=trace_id(context))
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return the outputs of the execution."""
+        return lineage_of_execution(namespace, snapshot.details)
 
 
 # The operators below need no ``check``, because their hook validates the arguments before it sends a request.
@@ -77,6 +84,7 @@ class QuantemplateUploadDatasetOperator(QuantemplateTask, DataOpsOperator):
             organisation_id=self.organisation_id,
             trace_id=trace_id(context),
         )
+        self.lineage = hook.lineage
         organisation_id = hook.api.organisation(self.organisation_id)
         url = hook.api.dataset_url(organisation_id, self.dataset_id)
         self.log.info("Uploaded %s (%d bytes) to dataset %s: %s", self.source, size, self.dataset_id, url)
@@ -96,7 +104,9 @@ class _DownloadOperator(QuantemplateTask, DataOpsOperator):
 
     def act(self, context: Context) -> str:
         """Download the file."""
-        size = self.download(self.make_hook())
+        hook: QuantemplateHook = self.make_hook()
+        size = self.download(hook)
+        self.lineage = hook.lineage
         self.log.info("Downloaded %d bytes to %s", size, self.destination)
         return self.destination
 

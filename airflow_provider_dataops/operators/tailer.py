@@ -19,6 +19,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
     check_settable,
     day,
 )
+from airflow_provider_dataops.platforms.tailer.lineage import lineage_of_run
 from airflow_provider_dataops.tasks.tailer import TailerRunTask, TailerTask
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.lineage import Lineage
     from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.hooks.tailer import TailerHook
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
@@ -97,6 +99,10 @@ class TailerLaunchJobOperator(TailerRunTask, RunOperator):
             execution_date=day("logical_date", self.logical_date),
             **self.run_options(),
         )
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return the configuration of the run."""
+        return lineage_of_run(namespace, snapshot.details)
 
     def reason_to_skip(self, snapshot: RunSnapshot) -> str | None:
         """If the configuration is disabled and ``skip_deactivated`` is set, return the reason to skip."""

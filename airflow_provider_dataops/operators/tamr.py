@@ -8,12 +8,15 @@ from airflow_provider_dataops.core.arguments import require_boolean, require_tex
 from airflow_provider_dataops.links.tamr import TamrJobLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
 from airflow_provider_dataops.platforms.tamr import configurations, results
+from airflow_provider_dataops.platforms.tamr.lineage import lineage_of_job
 from airflow_provider_dataops.tasks.tamr import TamrTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
+    from airflow_provider_dataops.core.lineage import Lineage
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
 
@@ -41,6 +44,10 @@ class _JobOperator(TamrTask, RunOperator):
     def launch(self, api: TamrApi, context: Context) -> TamrJobLaunch:
         """Return the launch, which describes how to start the job. This sends no request."""
         return api.launch(self.job(), cancel_on_kill=self.cancel_on_kill)
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return the source, data product or destination of the job."""
+        return lineage_of_job(namespace, snapshot.details.get("configuration") or {})
 
 
 class TamrLoadSourceOperator(_JobOperator):

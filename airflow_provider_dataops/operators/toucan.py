@@ -14,6 +14,7 @@ from airflow_provider_dataops.links.toucan import ToucanSmallAppLink
 from airflow_provider_dataops.operators.base import DataOpsOperator, RunOperator
 from airflow_provider_dataops.platforms.toucan import results
 from airflow_provider_dataops.platforms.toucan import work as toucan_work
+from airflow_provider_dataops.platforms.toucan.lineage import lineage_of_work
 from airflow_provider_dataops.tasks.toucan import ToucanTask
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.lineage import Lineage
+    from airflow_provider_dataops.core.run import RunSnapshot
+    from airflow_provider_dataops.hooks.toucan import ToucanHook
     from airflow_provider_dataops.platforms.toucan.api import ToucanApi
     from airflow_provider_dataops.platforms.toucan.runs import ToucanOperationLaunch
 
@@ -76,7 +80,8 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
 
     def act(self, context: Context) -> list[dict[str, str]]:
         """Upload the files."""
-        uploaded = self.make_hook().upload_data_source(
+        hook: ToucanHook = self.make_hook()
+        uploaded = hook.upload_data_source(
             source=self.source,
             filename=self.filename,
             small_app=self.small_app,
@@ -84,6 +89,7 @@ class ToucanUploadDataSourceOperator(ToucanTask, DataOpsOperator):
             stage=self.stage,
             upload_mode=self.upload_mode,
         )
+        self.lineage = hook.lineage
         return [{name: value for name, value in vars(file).items() if value} for file in uploaded]
 
 
@@ -130,6 +136,10 @@ class _OperationOperator(ToucanTask, RunOperator):
     def launch(self, api: ToucanApi, context: Context) -> ToucanOperationLaunch:
         """Return the launch, which describes how to start the operation. This sends no request."""
         return api.launch(self.small_app, self.work(), resubmits=self.on_ambiguous_submit == "resubmit")
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return the domains that the operation's arguments name."""
+        return lineage_of_work(namespace, self.work())
 
 
 class ToucanRunOperationsOperator(_OperationOperator):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import Asset
 
 from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.core import settings
@@ -18,9 +19,12 @@ from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.polling import publisher
 from airflow_provider_dataops.transport import body
 from tests.integration.test_faults import PERMANENT, TEMPORARY
+from tests.integration.test_lineage import RUNS, TRANSFERS, World, sent, world  # noqa: F401 - a fixture
 from tests.loops import run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.bench.base import Bench
 
 KEY, HEADER, PROXY = "planted-key-7f3a", "planted-header-91bc", "planted-proxy-5d20"
@@ -190,3 +194,24 @@ def test_settings_show_no_secret(bench: Bench, everything: Everything) -> None:
     api = type(bench.hook()).api_from(connection)
     everything.add(connection_fields(connection), api.settings, api.settings.account_key, api)
     everything.check()
+
+
+@pytest.mark.parametrize("make", [*TRANSFERS, *RUNS], ids=lambda make: make.__name__)
+def test_openlineage_and_assets_get_no_secret(
+    world: World,  # noqa: F811
+    make: Callable[[World], Any],
+) -> None:
+    scene = make(world)
+    outlet = Asset("declared", uri="s3://bucket/declared")
+    scene.task.outlets = [outlet]
+    result = world.run(scene.task)
+    collected = world.collector.collected_assets
+    assets = [one.asset for one in (*collected.inputs, *collected.outputs)]
+    names = [Asset(uri=uri) for make_uris in (scene.inputs, scene.outputs) for uri in make_uris(result)]
+    output = repr([sent(scene.task), world.events[outlet].extra, assets, names])
+    settings = scene.task.make_hook().api.settings
+    tokens = [entry.header("Authorization") for entry in world.sandbox.journal.entries()]
+    secrets = [*settings.secrets, *(token.partition(" ")[2] for token in tokens if token)]
+    assert settings.secrets or scene.task.conn_type == "trac"
+    assert scene.task.conn_type in output
+    assert [secret for secret in secrets if secret in output] == []

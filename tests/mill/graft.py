@@ -22,7 +22,7 @@ PACKAGE = "airflow_provider_dataops"
 HERE = Path(__file__).parent
 ROOT = HERE / "package" / PACKAGE
 
-for _folder in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers"):
+for _folder in ("platforms", "hooks", "links", "tasks", "operators", "sensors", "triggers", "assets"):
     import_module(f"{PACKAGE}.{_folder}").__path__.append(str(ROOT / _folder))
 dataops_sandbox.__path__.append(str(HERE / "sandbox" / "dataops_sandbox"))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import airflow
 import jsonschema
@@ -86,6 +87,14 @@ class TestProviderInfo:
         }
         assert names == {f"{PACKAGE}.{kind}.mill" for kind in ("operators", "sensors", "hooks", "triggers")}
         assert test_provider_info.load(info["extra-links"][-1]).name == "Mill batch"
+
+    def test_lists_the_functions_for_assets(self, info: dict[str, Any]) -> None:
+        entry = info["asset-uris"][-1]
+        assert entry["schemes"] == ["mill"]
+        factory, handler = (test_provider_info.load(entry[role]) for role in ("factory", "handler"))
+        asset = factory(host="Mill.example", recipe="white flour")
+        assert asset.uri == "mill://mill.example/recipe/white%20flour"
+        assert handler(urlsplit(asset.uri)).geturl() == asset.uri
 
     def test_has_a_form_that_follows_the_rules(self, info: dict[str, Any]) -> None:
         form = info["connection-types"][-1]

@@ -21,7 +21,7 @@ LAYERS = (
     {"core"},
     {"lifecycle", "transport", "platforms"},
     {"polling", "files", "adapters"},
-    {*ROLES, "registry", "provider_info", "ui"},
+    {*ROLES, "assets", "lineage", "ui", "registry", "provider_info"},
 )
 APART = LAYERS[2]
 #: The parsed modules of the package, by their path without the extension.

@@ -55,6 +55,10 @@ def test_everything_in_the_provider_info_can_be_imported() -> None:
                 import_module(module)
     for path in INFO["extra-links"]:
         load(path)
+    # A wrong path here would be a warning with a traceback in the log of each task that uses an asset.
+    for entry in INFO["asset-uris"]:
+        for role in ("handler", "factory", "to_openlineage_converter"):
+            assert callable(load(entry[role]))
 
 
 @pytest.mark.parametrize("form", TYPES, ids=lambda form: form["connection-type"])

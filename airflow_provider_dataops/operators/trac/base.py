@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError
 from airflow_provider_dataops.operators.base import DataOpsOperator
+from airflow_provider_dataops.platforms.trac.lineage import datasets
 from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_provider_dataops.core.lineage import Dataset
     from airflow_provider_dataops.hooks.trac import TracHook
+    from airflow_provider_dataops.platforms.trac.model.objects import TagHeader
 
 
 @contextmanager
@@ -42,3 +45,7 @@ class TracOperator(TracTask, DataOpsOperator):
         """Return the hook for the task's connection."""
         hook: TracHook = super().make_hook()
         return hook
+
+    def objects(self, hook: TracHook, *headers: TagHeader) -> tuple[Dataset, ...]:
+        """Return the datasets for tag headers, in the tenant of the task."""
+        return datasets(hook.api.namespace(hook.api.tenant(self.tenant)), headers)

@@ -48,14 +48,16 @@ class _UploadOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Store the content of the file, and return the tag header of the stored object."""
+        hook = self.make_hook()
         with made_once(f"the {self.kind}", f"create-small-{self.kind}", self.look):
             header = self.store(
-                self.make_hook(),
+                hook,
                 source=self.source,
                 attrs=self.attrs,
                 prior_version=self.prior_version or None,
                 tenant=self.tenant,
             )
+        self.lineage = hook.lineage
         self.log.info("Stored %s as %s", self.source, header.key)
         return header.as_result()
 
@@ -81,7 +83,9 @@ class _DownloadOperator(TracOperator):
 
     def act(self, context: Context) -> str:
         """Download the content, and return the path or URL of the file."""
-        size = self.download(self.make_hook())
+        hook = self.make_hook()
+        size = self.download(hook)
+        self.lineage = hook.lineage
         self.log.info("Downloaded %d bytes to %s", size, self.destination)
         return self.destination
 

@@ -9,12 +9,15 @@ from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.links.trac import TracJobLink
 from airflow_provider_dataops.operators.base import RunOperator
 from airflow_provider_dataops.platforms.trac import results
+from airflow_provider_dataops.platforms.trac.lineage import lineage_of_job
 from airflow_provider_dataops.tasks.trac import TracTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_dataops.core.json import JsonObject, JsonOrFile
+    from airflow_provider_dataops.core.lineage import Lineage
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.trac.api import TracApi
     from airflow_provider_dataops.platforms.trac.model.definitions import Attrs, JobPlan, RunRequest
     from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch
@@ -38,6 +41,14 @@ class _JobOperator(TracTask, RunOperator):
     def launch(self, api: TracApi, context: Context) -> TracJobLaunch:
         """Return the launch, which describes how to submit the job. This sends no request."""
         return api.launch(self.job_of(api), job_attrs=self.job_attrs, tenant=self.tenant)
+
+    def input_selectors(self) -> object:
+        """Return the selectors of the job's inputs by name; ``None`` for a job without inputs."""
+        return None
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return the inputs and outputs of the job."""
+        return lineage_of_job(namespace, snapshot.details, self.input_selectors())
 
 
 class TracImportModelOperator(_JobOperator):
@@ -136,6 +147,10 @@ class _ModelsOperator(_JobOperator):
         self.inputs = inputs
         self.prior_outputs = prior_outputs
         self.output_attrs = output_attrs
+
+    def input_selectors(self) -> object:
+        """Return the argument ``inputs``."""
+        return self.inputs
 
     def _run(self, api: TracApi, kind: str, target: object, models: JsonObject | None = None) -> RunRequest:
         return api.new_run(
@@ -249,3 +264,8 @@ class TracSubmitJobOperator(_JobOperator):
     def job_of(self, api: TracApi) -> JsonObject:
         """Return the job to submit."""
         return cast("JsonObject", self.job)
+
+    def input_selectors(self) -> object:
+        """Return the member ``inputs`` of the job's definition."""
+        job = cast("JsonObject", self.job)
+        return next((part.get("inputs") for part in job.values() if isinstance(part, Mapping)), None)

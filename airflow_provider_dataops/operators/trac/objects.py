@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.core.lineage import Lineage
 from airflow_provider_dataops.operators.trac.base import TracOperator, made_once
 from airflow_provider_dataops.platforms.trac import results
 
@@ -54,7 +55,9 @@ class TracCreateObjectOperator(_DefinitionOperator):
         """Create the object."""
         with made_once("the object", "create-object", f"Search for {self.object_type} objects"):
             arguments = self.call_arguments("object_type", "definition", "attrs")
-            header = self.make_hook().create_object(**arguments)
+            hook = self.make_hook()
+            header = hook.create_object(**arguments)
+        self.lineage = Lineage(outputs=self.objects(hook, header))
         self.log.info("Created %s", header.key)
         return header.as_result()
 
@@ -91,7 +94,9 @@ class TracUpdateObjectOperator(_DefinitionOperator):
     def act(self, context: Context) -> dict[str, Any]:
         """Create the new version."""
         arguments = self.call_arguments("object_type", "definition", "prior_version", "attrs")
-        header = self.make_hook().update_object(**arguments)
+        hook = self.make_hook()
+        header = hook.update_object(**arguments)
+        self.lineage = Lineage(outputs=self.objects(hook, header))
         self.log.info("Created the new version %s", header.key)
         return header.as_result()
 
@@ -133,7 +138,9 @@ class TracUpdateTagOperator(TracOperator):
     def act(self, context: Context) -> dict[str, Any]:
         """Change the attributes."""
         arguments = self.call_arguments("selector", "attrs", "tag_updates")
-        header = self.make_hook().update_tag(**arguments)
+        hook = self.make_hook()
+        header = hook.update_tag(**arguments)
+        self.lineage = Lineage(outputs=self.objects(hook, header))
         self.log.info("Changed the attributes of %s, tag version %d", header.key, header.tag_version)
         return header.as_result()
 
@@ -186,7 +193,11 @@ class TracWriteBatchOperator(TracOperator):
         )
         with once:
             arguments = self.call_arguments("create_objects", "update_objects", "update_tags")
-            written = self.make_hook().write_batch(**arguments)
+            hook = self.make_hook()
+            written = hook.write_batch(**arguments)
+        self.lineage = Lineage(
+            outputs=self.objects(hook, *written.created, *written.updated, *written.tagged)
+        )
         return written.as_result()
 
 
@@ -210,7 +221,10 @@ class TracReadObjectOperator(TracOperator):
 
     def act(self, context: Context) -> dict[str, Any]:
         """Read the object."""
-        return self.make_hook().read_object(self.selector, tenant=self.tenant).as_result()
+        hook = self.make_hook()
+        tag = hook.read_object(self.selector, tenant=self.tenant)
+        self.lineage = Lineage(inputs=self.objects(hook, tag.header))
+        return tag.as_result()
 
 
 class TracSearchOperator(TracOperator):

@@ -30,6 +30,7 @@ from airflow_provider_dataops.errors import (
     PermissionDeniedError,
 )
 from airflow_provider_dataops.platforms.quantemplate.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.quantemplate.lineage import HOST, NAMES
 from airflow_provider_dataops.platforms.quantemplate.model import (
     Execution,
     read_download,
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BASE_URL = "https://fabric.prod.quantemplate.com/external/v1"
+BASE_URL = f"https://{HOST}/external/v1"
 AUTH_URL = "https://accounts.prod.quantemplate.com/auth/realms/qt/protocol/openid-connect/token"
 APP_URL = "https://app.quantemplate.com/"
 #: The read timeout of an upload, in seconds. The server may need a long time to store the file.
@@ -77,6 +78,7 @@ class QuantemplateApi(Api):
 
     platform = "Quantemplate"
     noun = "execution"
+    names = NAMES
 
     def __init__(
         self,

@@ -174,6 +174,10 @@ class QuantemplateExecutionWatch(QuantemplateWatch, RunWatch):
         """Return the link to the execution."""
         return api.execution_url(self.organisation_id, self.pipeline_id, self.run_id)
 
+    def namespace(self, api: QuantemplateApi) -> str:
+        """Return the namespace of the execution's datasets in lineage."""
+        return api.namespace(self.organisation_id)
+
 
 class QuantemplateNextExecutionWatch(QuantemplateWatch, RunConditionWatch):
     """Describes how to wait until the first execution after a run number has ended.

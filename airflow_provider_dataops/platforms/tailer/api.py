@@ -35,6 +35,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
 from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
 from airflow_provider_dataops.platforms.tailer.credentials import TokenSource, token_source
 from airflow_provider_dataops.platforms.tailer.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.tailer.lineage import HOST
 from airflow_provider_dataops.platforms.tailer.model import (
     Configuration,
     google_error,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange, Reply, Request
     from airflow_provider_dataops.core.tokens import Token
 
-BASE_URL = "https://tailer-api-nqonovswsq-ew.a.run.app"
+BASE_URL = f"https://{HOST}"
 STUDIO_URL = "https://studio.tailer.ai"
 
 

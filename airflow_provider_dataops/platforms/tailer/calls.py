@@ -21,6 +21,7 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
     list_filters,
     require_text_if_set,
 )
+from airflow_provider_dataops.platforms.tailer.lineage import NAMES
 from airflow_provider_dataops.platforms.tailer.model import (
     Configuration,
     Run,
@@ -59,6 +60,7 @@ class TailerCalls(Api):
     """
 
     platform = "Tailer"
+    names = NAMES
     account: str
     environment: str
 

@@ -287,6 +287,10 @@ class TailerRunWatch(TailerWatch, RunWatch):
         """Return the link to the run."""
         return api.run_url(self.configuration(api), self.run_id)
 
+    def namespace(self, api: TailerApi) -> str:
+        """Return the namespace of the run's datasets in lineage."""
+        return api.namespace(self.account, self.environment)
+
 
 class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
     """Describes how to wait until a configuration has a run with a certain status.

@@ -26,6 +26,7 @@ from airflow_provider_dataops.core.settings import (
 from airflow_provider_dataops.errors import ApiError, BadRequestError, IncompleteListError
 from airflow_provider_dataops.platforms.tamr.configurations import describe, includes, own_configuration
 from airflow_provider_dataops.platforms.tamr.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.tamr.lineage import NAMES, tenant_host
 from airflow_provider_dataops.platforms.tamr.model import Job, read_job, read_page
 from airflow_provider_dataops.platforms.tamr.runs import (
     TamrJobLaunch,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 API_PATH = "/api/v1beta1"
-DOMAIN = "tamr.cloud"
 #: The maximum number of jobs on a page.
 PAGE_SIZE = 30
 #: The maximum number of pages in a list of open jobs. A tenant has few open jobs: by default, at most 5 jobs
@@ -57,6 +57,7 @@ class TamrApi(Api):
 
     platform = "Tamr"
     noun = "job"
+    names = NAMES
 
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
@@ -75,8 +76,7 @@ class TamrApi(Api):
         """
         api_key = credential(fields, "password (the API key)", fields.password)
         host = (fields.host or "").strip().rstrip("/")
-        if host and not set(host) & set("./:"):
-            host = f"{host}.{DOMAIN}"
+        host = tenant_host(host) if host else ""
         if host.endswith(API_PATH):
             host = host.removesuffix(API_PATH)
         named = ConnectionFields(

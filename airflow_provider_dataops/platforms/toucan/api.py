@@ -41,6 +41,7 @@ from airflow_provider_dataops.errors import (
     one_line,
 )
 from airflow_provider_dataops.platforms.toucan.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.toucan.lineage import NAMES
 from airflow_provider_dataops.platforms.toucan.model import (
     Accepted,
     Operation,
@@ -79,6 +80,7 @@ class ToucanApi(Api):
 
     platform = "Toucan"
     noun = "operation"
+    names = NAMES
     #: More than about five rejected logins in a minute lock the account. Then valid credentials fail, too.
     locks_out = True
 

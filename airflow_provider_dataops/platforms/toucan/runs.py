@@ -140,3 +140,7 @@ class ToucanOperationWatch(RunWatch):
     def url(self, api: ToucanApi) -> str:
         """Return the link to the small app."""
         return api.app_url(self.small_app, self.stage, self.run_id)
+
+    def namespace(self, api: ToucanApi) -> str:
+        """Return the namespace of the operation's datasets in lineage."""
+        return api.namespace(self.small_app)

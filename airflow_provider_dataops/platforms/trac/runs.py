@@ -177,6 +177,10 @@ class TracJobWatch(RunWatch):
         """Return the link to the job."""
         return api.object_url(self.tenant, "JOB", self.run_id)
 
+    def namespace(self, api: TracApi) -> str:
+        """Return the namespace of the job's datasets in lineage."""
+        return api.namespace(self.tenant)
+
 
 class TracSearchWatch(ConditionWatch):
     """Describes how to wait until a search finds enough objects.

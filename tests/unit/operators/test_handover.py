@@ -44,9 +44,16 @@ def is_cut_off(monkeypatch: pytest.MonkeyPatch, handover: Any, attempt: Attempt)
     monkeypatch.setattr(attempt.store, "get", lambda *_: pytest.fail("the record was read"))
 
 
-def test_the_handover_is_the_id_and_the_link_only(handover: Any, links: list[str]) -> None:
+def test_the_handover_is_small(handover: Any, links: list[str]) -> None:
     """Airflow keeps the handover in its database. The record may contain the ids of 100 earlier runs."""
-    assert handover == {"handover": {"run_id": "j-1", "url": links[0]}}
+    assert handover == {
+        "handover": {
+            "run_id": "j-1",
+            "url": links[0],
+            "namespace": "tamr://my-tenant.tamr.cloud",
+            "reattached": False,
+        }
+    }
 
 
 class TestAFinishedRun:
@@ -84,7 +91,7 @@ class TestAFinishedRun:
 class TestWithoutAHandover:
     """As in ``airflow dags test``, which loses the arguments, or after an update of this package."""
 
-    @pytest.mark.parametrize("kept", ["nothing", "no stored link"])
+    @pytest.mark.parametrize("kept", ["nothing", "no stored link", "no namespace"])
     def test_the_task_reads_the_connection_and_the_record(
         self, tenant: Tenant, attempt: Attempt, handover: Any, links: list[str], kept: str
     ) -> None:
@@ -93,6 +100,7 @@ class TestWithoutAHandover:
         kwargs: dict[str, Any] = {
             "nothing": {},
             "no stored link": {"handover": {**passed, "url": None}},
+            "no namespace": {"handover": {"run_id": passed["run_id"], "url": passed["url"]}},
         }[kept]
         result = resume(operator(), attempt, event(tenant), kwargs)
         assert (result["run_id"], result["url"]) == ("j-1", links[0])

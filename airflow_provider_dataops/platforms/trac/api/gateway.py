@@ -21,6 +21,7 @@ from airflow_provider_dataops.platforms.trac.api.refusals import NO_METHOD, deta
 from airflow_provider_dataops.platforms.trac.credentials import read_credentials
 from airflow_provider_dataops.platforms.trac.form import PLACEHOLDERS
 from airflow_provider_dataops.platforms.trac.limits import MAX_BODY
+from airflow_provider_dataops.platforms.trac.lineage import NAMES
 from airflow_provider_dataops.platforms.trac.model.names import require_identifier
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Gateway(Api):
 
     platform = "TRAC"
     noun = "job"
+    names = NAMES
 
     def __init__(
         self,

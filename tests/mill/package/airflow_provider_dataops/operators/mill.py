@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.core.arguments import require_boolean, require_text
 from airflow_provider_dataops.links.mill import MillBatchLink
 from airflow_provider_dataops.operators.base import RunOperator
+from airflow_provider_dataops.platforms.mill.lineage import lineage_of_batch
 from airflow_provider_dataops.tasks.mill import MillTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_dataops.core.lineage import Lineage
+    from airflow_provider_dataops.core.run import RunSnapshot
     from airflow_provider_dataops.platforms.mill.api import MillApi
     from airflow_provider_dataops.platforms.mill.runs import BatchLaunch
 
@@ -45,3 +48,7 @@ class MillRunRecipeOperator(MillTask, RunOperator):
     def launch(self, api: MillApi, context: Context) -> BatchLaunch:
         """Return the launch that starts the batch."""
         return api.launch(self.recipe, cancel_on_kill=self.cancel_on_kill)
+
+    def lineage_of(self, namespace: str, snapshot: RunSnapshot) -> Lineage:
+        """Return what the batch writes."""
+        return lineage_of_batch(namespace, snapshot.details)

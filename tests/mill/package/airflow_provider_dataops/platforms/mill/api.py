@@ -17,6 +17,7 @@ from airflow_provider_dataops.core.settings import (
     read_settings,
 )
 from airflow_provider_dataops.platforms.mill.form import PLACEHOLDERS
+from airflow_provider_dataops.platforms.mill.lineage import NAMES
 from airflow_provider_dataops.platforms.mill.model import Batch, read_batch, read_batches
 from airflow_provider_dataops.platforms.mill.runs import BatchLaunch, BatchWatch
 
@@ -31,6 +32,7 @@ class MillApi(Api):
 
     platform = "Mill"
     noun = "batch"
+    names = NAMES
 
     def __init__(self, settings: Settings, *, api_key: str) -> None:
         super().__init__(settings)
