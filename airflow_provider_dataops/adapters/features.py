@@ -52,7 +52,7 @@ def warn_if_not_stored(has_store: bool, log: Log) -> None:
     """
     if not has_store:
         log.warning(
-            "Airflow %s cannot store which runs this trigger has reported. So a run that ends while no "
-            "triggerer runs fires no event. Airflow 3.3 can store it",
+            "In Airflow %s, this event trigger cannot store which runs it has reported. So a run that ends "
+            "while no triggerer runs fires no event. Airflow has a store for this from 3.3 on",
             __version__,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 REFUSED_PAUSE = 300.0
 #: If the connection cannot be read or has a wrong field, it is read again after this many seconds.
 UNUSABLE_PAUSE = 60.0
+_AGAIN = f"the event trigger tries again in {UNUSABLE_PAUSE:.0f} s"
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +59,14 @@ async def snapshots(feed: Feed, read: Callable[[], Awaitable[Api]]) -> AsyncGene
         await asyncio.sleep(REFUSED_PAUSE)
     reader = _Reader(feed)
     with account_of(feed.conn_type, feed.conn_id, read) as account:
-        while True:
-            snapshot, pause = await reader.next(account)
-            if snapshot is not None:
-                yield snapshot
-            await asyncio.sleep(pause)
+        try:
+            while True:
+                snapshot, pause = await reader.next(account)
+                if snapshot is not None:
+                    yield snapshot
+                await asyncio.sleep(pause)
+        finally:
+            await reader.close()
 
 
 def _mistake(feed: Feed) -> Exception | None:
@@ -84,6 +89,8 @@ class _Reader:
             outage_budget=math.inf,
             chance=SYSTEM_CLOCK.random(),
         )
+        self._connection: SharedConnection | None = None
+        self._opened = AsyncExitStack()
         self._before: Listing | None = None
         self._account_key = ""
         self._logged = ""
@@ -91,18 +98,34 @@ class _Reader:
     async def next(self, account: Account) -> tuple[FeedSnapshot | None, float]:
         """Poll once. Return the snapshot, or ``None`` after an error, and the pause until the next poll."""
         try:
-            api = await account.api(after_refusal=self._progress.refusals > 0)
-            async with shared(api) as connection:
-                return await self._poll(connection)
-        except DataOpsError as error:
-            # A field of the connection is wrong, or an argument is missing there.
-            log.error("%s; %s", error, _again(UNUSABLE_PAUSE))
+            connection = await self._connected(account)
         except Exception as error:
             # Airflow raises many kinds of exceptions if it cannot read the connection.
-            log.error(
-                "Connection %s cannot be used: %r; %s", self._feed.conn_id, error, _again(UNUSABLE_PAUSE)
-            )
+            log.error("Connection %s cannot be used: %r; %s", self._feed.conn_id, error, _AGAIN)
+            return None, UNUSABLE_PAUSE
+        try:
+            return await self._poll(connection)
+        except DataOpsError as error:
+            # The connection lacks a value that the trigger needs, or names a file that does not exist.
+            log.error("%s; %s", error, _AGAIN)
+        except Exception:
+            log.exception("The event trigger of connection %s failed; %s", self._feed.conn_id, _AGAIN)
         return None, UNUSABLE_PAUSE
+
+    async def close(self) -> None:
+        """Leave the connection that other triggers may use, too."""
+        await self._opened.aclose()
+
+    async def _connected(self, account: Account) -> SharedConnection:
+        """Return the connection. It stays open between two polls, with its token and its circuit breaker."""
+        is_refused = self._progress.refusals > 0
+        if self._connection is None or is_refused or not account.is_current(self._connection.api):
+            api = await account.api(after_refusal=is_refused)
+            opened = AsyncExitStack()
+            self._connection = await opened.enter_async_context(shared(api))
+            await self._opened.aclose()
+            self._opened = opened
+        return self._connection
 
     async def _poll(self, connection: SharedConnection) -> tuple[FeedSnapshot | None, float]:
         api, chance = connection.api, SYSTEM_CLOCK.random()
@@ -133,7 +156,3 @@ class _Reader:
         if text and text != self._logged:
             log.warning("%s; the event trigger goes on with the runs that it could read", text)
         self._logged = text
-
-
-def _again(pause: float) -> str:
-    return f"the event trigger tries again in {pause:.0f} s"
