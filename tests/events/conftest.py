@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import pytest
 from dataops_sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
 from tests.events.ledger import Ledger
+from tests.system import evidence, planted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+ROOT = Path(__file__).resolve().parents[2]
 _TABLE = pytest.StashKey[list[str]]()
 
 
@@ -29,6 +32,7 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox() as server:
         for platform in (server.quantemplate, server.tamr, server.tailer, server.trac):
             platform.script(hold=True)
+        planted.into(server)
         server.tamr.configure(slots=100)
         # Without an input, the executions would fail.
         server.quantemplate.upload("d-claims", b"claim_id,paid\nCL-1,1\n")
@@ -36,18 +40,30 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="session")
-def stack(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStack]:
+def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that the example DAG downloads to."""
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="session")
+def stack(
+    sandbox: Sandbox, downloads: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowStack]:
     """Run Airflow with connections to the sandbox and the DAGs of these tests."""
-    connections = {f"{name}_default": sandbox.connection(name) for name in sandbox.platforms}
+    connections = {f"{name}_default": planted.connection(sandbox, name) for name in sandbox.platforms}
     env = {
+        "DATAOPS_DOWNLOADS": str(downloads),
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
         # The triggers of a killed triggerer move after 8 s. By default, this takes 30 s.
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
         # Airflow starts and ends event triggers when it has parsed the DAG file again.
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     }
-    home, dags = tmp_path_factory.mktemp("airflow"), Path(__file__).parent / "dags"
+    examples = tmp_path_factory.mktemp("examples")
+    shutil.copy(ROOT / "example_dags" / "quantemplate_events.py", examples)
+    home, dags = tmp_path_factory.mktemp("airflow"), [ROOT / "tests" / "events" / "dags", examples]
     with AirflowStack(home, dags, connections, env, parallelism=2) as running:
+        evidence.keep(running)
         yield running
 
 

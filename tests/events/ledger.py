@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.triggers.streams import SETTLE
 from tests.integration.bench.trac import TracBench
 
 if TYPE_CHECKING:
@@ -62,13 +63,13 @@ class Ledger:
         self.mark_log()
         return self.rows[-1]
 
-    def close(self, timeout: float = 90.0) -> Row:
+    def close(self, timeout: float = 150.0) -> Row:
         """Wait until each run of the row has an event, or until the time is over, and return the row."""
         row, deadline = self.rows[-1], time.monotonic() + timeout
         while self._missing() and time.monotonic() < deadline:
             time.sleep(1.0)
         # Wait for events that come twice.
-        time.sleep(6.0)
+        self.settle()
         counts = self._counts()
         row.lost = self._missing()
         row.events = sum(counts.values())
@@ -143,9 +144,17 @@ class Ledger:
             log.seek(self._log_size)
             return log.read().count(text.encode())
 
-    def wait_until_fired(self, timeout: float = 60.0) -> None:
+    def wait_until_fired(self, timeout: float = 120.0) -> None:
         """Wait until an event fires."""
         self.stack.wait_until(lambda: self.lines(FIRED), timeout=timeout, interval=0.05)
+
+    def wait_until_unwatched(self) -> None:
+        """Wait until the trigger of a paused DAG has ended."""
+        self.stack.wait_until(lambda: self.lines("trigger completed"), timeout=60.0)
+
+    def settle(self) -> None:
+        """Wait until the triggers have stored the marks of the last events."""
+        time.sleep(SETTLE + 3.0)
 
     def stop(self, sig: Signals) -> None:
         """Stop the triggerer."""

@@ -7,6 +7,8 @@ import time
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
+from tests.system import evidence, planted
+
 if TYPE_CHECKING:
     from dataops_sandbox import Sandbox
     from tests.events.ledger import Ledger
@@ -38,11 +40,13 @@ def test_no_event_is_lost_while_the_dag_is_paused(ledger: Ledger) -> None:
         ledger.wait_until_fired()
         time.sleep(DELAYS[number])
         ledger.stack.client.pause("pausable")
+        ledger.wait_until_unwatched()
         # These runs end while nothing watches.
-        time.sleep(6.0)
         ledger.end_runs(pausable=True)
         ledger.stack.client.unpause("pausable")
-        time.sleep(4.0)
+        ledger.mark_log()
+        ledger.wait_until_fired()
+        ledger.settle()
     ledger.close()
     assert row.lost == 0
 
@@ -65,13 +69,21 @@ def test_no_event_is_lost_in_an_outage_of_the_platform(ledger: Ledger, sandbox: 
 def test_each_run_fires_once_over_an_orderly_restart(ledger: Ledger) -> None:
     row = ledger.open("2 orderly restarts, no event in the seconds before")
     for _ in range(2):
-        # The last events are older than the settle time.
-        time.sleep(8.0)
+        ledger.settle()
         ledger.stop(SIGTERM)
         ledger.end_runs()
         ledger.start()
         ledger.wait_until_fired()
         ledger.end_runs()
-        time.sleep(5.0)
     ledger.close()
     assert (row.lost, row.twice) == (0, 0)
+
+
+def test_airflow_has_written_no_secret(ledger: Ledger) -> None:
+    """This test runs last, so that it searches what all others have written."""
+    written = evidence.written(ledger.stack)
+    assert b"from_trigger" in written["database"]
+    assert b"dataops_event_mark_" in written["database"]
+    assert b"Trigger fired event" in written["triggerer"]
+    found = {where: planted.found_in(text) for where, text in written.items()}
+    assert {where: secrets for where, secrets in found.items() if secrets} == {}

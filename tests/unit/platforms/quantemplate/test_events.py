@@ -23,7 +23,7 @@ def poll(entries: list[Any], before: Listing | None = None) -> Play:
     return play(FEED.poll(quantemplate(), before), reply(body=entries))
 
 
-def entry(number: int, status: str = "Succeeded", **members: Any) -> dict[str, Any]:
+def entry(number: int, status: object = "Succeeded", **members: Any) -> dict[str, Any]:
     return execution(id=f"e-{number}", runNumber=number, status=status, **members)
 
 
