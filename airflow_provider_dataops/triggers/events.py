@@ -45,8 +45,8 @@ class EventTrigger(Feed, DataclassTrigger, BaseEventTrigger):
     def __post_init__(self) -> None:
         """Initialise ``BaseEventTrigger``. This is a part of the constructor, so it must not fail."""
         BaseEventTrigger.__init__(self)
-        #: Whether this trigger has ended. If so, another one may be running with the same mark.
-        self._has_ended = False
+        #: Whether this trigger has ended, so that it must not store its mark.
+        self.has_ended = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class's path and the arguments, from which Airflow creates the trigger again.
@@ -100,10 +100,10 @@ class EventTrigger(Feed, DataclassTrigger, BaseEventTrigger):
         self, shared_stream: AsyncIterator[FeedSnapshot]
     ) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each run of the snapshots that was not reported yet."""
-        position: Position | None = None
+        position: _Position | None = None
         async for snapshot in shared_stream:
             if position is None or position.scope != snapshot.scope:
-                position = Position(self, snapshot.scope)
+                position = _Position(self, snapshot.scope)
             mark = await position.before(snapshot)
             if mark is None:
                 continue
@@ -120,12 +120,7 @@ class EventTrigger(Feed, DataclassTrigger, BaseEventTrigger):
 
     async def cleanup(self) -> None:
         """Store no mark any more. This method must not call Airflow: a triggerer that stops would hang."""
-        self._has_ended = True
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether this trigger has ended, so that it must not store its mark."""
-        return self._has_ended
+        self.has_ended = True
 
     def mark_key(self, scope: str) -> str:
         """Return the key under which Airflow stores the mark.
@@ -149,7 +144,7 @@ def _default(field: Any) -> Any:
     return field.default if field.default_factory is MISSING else field.default_factory()
 
 
-class Position:
+class _Position:
     """The mark of one event trigger: which runs it has reported, and which of them Airflow has stored.
 
     :param scope: the URL and further values from the connection. A connection with another scope has other

@@ -46,8 +46,16 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of DAG files with the example. Airflow also reads files that are added later."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copy(ROOT / "example_dags" / "quantemplate_events.py", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def stack(
-    sandbox: Sandbox, downloads: Path, tmp_path_factory: pytest.TempPathFactory
+    sandbox: Sandbox, downloads: Path, examples: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AirflowStack]:
     """Run Airflow with connections to the sandbox and the DAGs of these tests."""
     connections = {f"{name}_default": planted.connection(sandbox, name) for name in sandbox.platforms}
@@ -59,8 +67,6 @@ def stack(
         # Airflow starts and ends event triggers when it has parsed the DAG file again.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
     }
-    examples = tmp_path_factory.mktemp("examples")
-    shutil.copy(ROOT / "example_dags" / "quantemplate_events.py", examples)
     home, dags = tmp_path_factory.mktemp("airflow"), [ROOT / "tests" / "events" / "dags", examples]
     with AirflowStack(home, dags, connections, env, parallelism=2) as running:
         evidence.keep(running)

@@ -1,4 +1,4 @@
-"""The example DAG downloads the outputs of each execution once, although an event may come twice."""
+"""What the authors of DAGs see: the example works, and a wrong argument has a clear error."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from tests.events.ledger import Ledger
 
 DAG_ID = "quantemplate_events"
+WRONG = """
+from airflow.sdk import DAG, Asset, AssetWatcher
+from airflow_provider_dataops.triggers.tamr import TamrJobEventTrigger
+
+watcher = AssetWatcher(name="wrong", trigger=TamrJobEventTrigger(states=["done"]))
+with DAG("wrong", schedule=[Asset("wrong", watchers=[watcher])]):
+    pass
+"""
 
 
 def test_the_example_downloads_the_outputs_of_an_execution_once(ledger: Ledger, downloads: Path) -> None:
@@ -39,6 +47,20 @@ def test_the_example_downloads_the_outputs_of_an_execution_once(ledger: Ledger, 
     )
     assert len(set(paths(ledger))) == len(paths(ledger)) == 2
     ledger.close()
+
+
+def test_a_wrong_argument_is_an_import_error_of_the_dag(ledger: Ledger, examples: Path) -> None:
+    (examples / "wrong.py").write_text(WRONG)
+    errors: list[str] = []
+
+    def found() -> bool:
+        errors[:] = [error["stack_trace"] for error in ledger.stack.client.import_errors()]
+        return bool(errors)
+
+    ledger.stack.wait_until(found, timeout=120.0, interval=1.0)
+    (examples / "wrong.py").unlink()
+    message = "TamrJobEventTrigger: states must contain only succeeded, failed, cancelled; given: ['done']"
+    assert message in errors[0]
 
 
 def ended(ledger: Ledger) -> list[str]:
