@@ -63,7 +63,7 @@ class Ledger:
         self.mark_log()
         return self.rows[-1]
 
-    def close(self, timeout: float = 150.0) -> Row:
+    def close(self, timeout: float = 300.0) -> Row:
         """Wait until each run of the row has an event, or until the time is over, and return the row."""
         row, deadline = self.rows[-1], time.monotonic() + timeout
         while self._missing() and time.monotonic() < deadline:
@@ -144,13 +144,13 @@ class Ledger:
             log.seek(self._log_size)
             return log.read().count(text.encode())
 
-    def wait_until_fired(self, timeout: float = 120.0) -> None:
+    def wait_until_fired(self, timeout: float = 300.0) -> None:
         """Wait until an event fires."""
         self.stack.wait_until(lambda: self.lines(FIRED), timeout=timeout, interval=0.05)
 
     def wait_until_unwatched(self) -> None:
         """Wait until the trigger of a paused DAG has ended."""
-        self.stack.wait_until(lambda: self.lines("trigger completed"), timeout=60.0)
+        self.stack.wait_until(lambda: self.lines("trigger completed"), timeout=120.0)
 
     def settle(self) -> None:
         """Wait until the triggers have stored the marks of the last events."""
@@ -173,7 +173,7 @@ class Ledger:
     def wait_until_watching(self) -> None:
         """Wait until the event trigger of each asset has stored its first mark."""
         self.open("the first events")
-        self.stack.wait_until(lambda: self.lines(STARTS) == TRIGGERS, timeout=120.0)
+        self.stack.wait_until(lambda: self.lines(STARTS) == TRIGGERS, timeout=300.0)
         self.end_runs()
         self.end_runs(pausable=True)
         row = self.close()

@@ -28,19 +28,19 @@ def test_the_example_downloads_the_outputs_of_an_execution_once(ledger: Ledger, 
     ledger.open("the example DAG")
     client.wait_for_dags([DAG_ID])
     client.unpause(DAG_ID)
-    ledger.stack.wait_until(lambda: ledger.lines(STARTS) == 1, timeout=120.0)
+    ledger.stack.wait_until(lambda: ledger.lines(STARTS) == 1, timeout=300.0)
 
     execution_id = store.start("p-claims")
     store.finish(execution_id)
     ledger.wait_until_fired()
-    ledger.stack.wait_until(lambda: ended(ledger), timeout=120.0)
+    ledger.stack.wait_until(lambda: ended(ledger), timeout=300.0)
     # The event was stored a few seconds ago. The trigger may not have stored its position.
     ledger.stop(SIGTERM)
     ledger.start()
     second = store.start("p-claims")
     store.finish(second)
-    ledger.stack.wait_until((downloads / DAG_ID / second).exists, timeout=180.0)
-    ledger.stack.wait_until(lambda: len(paths(ledger)) == 2, timeout=60.0)
+    ledger.stack.wait_until((downloads / DAG_ID / second).exists, timeout=300.0)
+    ledger.stack.wait_until(lambda: len(paths(ledger)) == 2, timeout=120.0)
 
     assert [path.parent.name for path in sorted((downloads / DAG_ID).glob("*/*.csv"))] == sorted(
         [execution_id, second]
@@ -57,7 +57,7 @@ def test_a_wrong_argument_is_an_import_error_of_the_dag(ledger: Ledger, examples
         errors[:] = [error["stack_trace"] for error in ledger.stack.client.import_errors()]
         return bool(errors)
 
-    ledger.stack.wait_until(found, timeout=120.0, interval=1.0)
+    ledger.stack.wait_until(found, timeout=300.0, interval=1.0)
     (examples / "wrong.py").unlink()
     message = "TamrJobEventTrigger: states must contain only succeeded, failed, cancelled; given: ['done']"
     assert message in errors[0]
