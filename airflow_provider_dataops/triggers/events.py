@@ -44,7 +44,9 @@ class EventTrigger(Feed, DataclassTrigger, BaseEventTrigger):
 
     def __post_init__(self) -> None:
         """Initialise ``BaseEventTrigger``. This is a part of the constructor, so it must not fail."""
-        BaseEventTrigger.__init__(self)
+        super().__post_init__()
+        #: Airflow 3.3 sets the store before it starts the trigger.
+        self.asset_state_store = None
         #: Whether this trigger has ended, so that it must not store its mark.
         self.has_ended = False
 
@@ -155,7 +157,7 @@ class _Position:
         self.scope = scope
         self._trigger = trigger
         self._log: Log = trigger.log
-        self._store = AssetStateStore(getattr(trigger, "asset_state_store", None))
+        self._store = AssetStateStore(trigger.asset_state_store)
         self._key = trigger.mark_key(scope)
         self._mark: Mark | None = None
         self._stored: Mark | None = None

@@ -243,8 +243,7 @@ class QuantemplateApi(Api):
     def listed(self, organisation_id: str, pipeline_id: str, **which: Any) -> Exchange[Listed[Execution]]:
         """Return some executions of a pipeline.
 
-        :param which: which executions to return: ``wanted``, ``after`` or ``known``, as in
-            ``read_executions``.
+        :param which: which executions to return: ``wanted`` or ``after``, as in ``read_executions``.
         """
         return self._list(organisation_id, pipeline_id, partial(read_executions, **which))
 

@@ -14,8 +14,6 @@ from airflow_provider_dataops.core.tokens import Token
 from airflow_provider_dataops.errors import MalformedReplyError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow_provider_dataops.core.http import Reply
 
 log = logging.getLogger(__name__)
@@ -124,17 +122,12 @@ def read_started(reply: Reply) -> Execution:
 
 
 def read_executions(
-    reply: Reply,
-    *,
-    wanted: frozenset[str] | None = None,
-    after: int | None = None,
-    known: Collection[str] = (),
+    reply: Reply, *, wanted: frozenset[str] | None = None, after: int | None = None
 ) -> Listed[Execution]:
     """Return the executions in a list.
 
     :param wanted: the ids of the executions to return; ``None`` returns all.
     :param after: return only the executions with a run number above this number.
-    :param known: leave out the executions with these ids.
     :raises MalformedReplyError: if the response is not a list of executions.
     """
     key, is_wanted = "", None
@@ -142,8 +135,6 @@ def read_executions(
         key, is_wanted = "id", lambda value: _id(value) in wanted
     elif after is not None:
         key, is_wanted = "runNumber", lambda value: _number(value) > after
-    elif known:
-        key, is_wanted = "id", lambda value: _id(value) not in known
     parse = partial(_execution, reply=reply)
     listed = read_entries(reply, reply.entries(), _MEMBERS, parse, key=key, wanted=is_wanted)
     if wanted is not None and len(listed.found) < len(wanted):

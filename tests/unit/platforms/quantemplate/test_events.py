@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.platforms.quantemplate import events
 from airflow_provider_dataops.platforms.quantemplate.events import QuantemplateExecutionFeed
 from tests.unit.fakes import Play, play, reply
 from tests.unit.platforms.apis import quantemplate
@@ -60,13 +61,35 @@ def test_the_payload_is_what_the_operator_returns() -> None:
     }
 
 
-def test_an_ended_execution_is_not_read_again() -> None:
-    first = poll([entry(1), entry(2, "Started")]).value
-    # The entry that is known has no readable status now.
-    second = poll([entry(1, status=7), entry(2)], first).value
-    assert list(second.ended) == ["e-1", "e-2"]
-    assert second.ended["e-1"] is first.ended["e-1"]
-    assert second.error is None
+class TestALaterPoll:
+    def test_does_not_decode_old_executions(self) -> None:
+        first = poll([entry(1), entry(2), entry(3, "Started")]).value
+        # The entries that are known have no readable status now.
+        second = poll([entry(1, status=7), entry(2, status=7), entry(3)], first).value
+        assert list(second.ended) == ["e-1", "e-2", "e-3"]
+        assert second.ended["e-1"] is first.ended["e-1"]
+        assert second.error is None
+
+    def test_finds_an_execution_that_ends_after_later_ones(self) -> None:
+        first = poll([entry(4), entry(5, "Started"), entry(6)]).value
+        second = poll([entry(4), entry(5, "Started"), entry(6), entry(7)], first).value
+        assert (list(second.ended), second.open_numbers) == (["e-4", "e-6", "e-7"], {5})
+        third = poll([entry(n) for n in (4, 5, 6, 7)], second).value
+        assert set(third.ended) == {"e-4", "e-5", "e-6", "e-7"}
+        assert third.ended["e-6"] is first.ended["e-6"]
+
+    def test_finds_an_execution_that_is_listed_late(self) -> None:
+        first = poll([entry(1), entry(3)]).value
+        assert set(poll([entry(1), entry(2), entry(3)], first).value.ended) == {"e-1", "e-2", "e-3"}
+
+    def test_finds_the_first_execution_of_a_pipeline(self) -> None:
+        assert list(poll([entry(1)], poll([]).value).value.ended) == ["e-1"]
+
+    def test_does_not_wait_for_ever_for_a_missing_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(events, "GAPS", 2)
+        first = poll([entry(1), entry(3), entry(4), entry(5), entry(6)]).value
+        assert poll([entry(4, status=7), entry(5), entry(6)], first).value.error is None
+        assert poll([entry(5, status=7)], first).value.error is not None
 
 
 def test_an_unreadable_entry_does_not_affect_the_others() -> None:
