@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage
+.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -83,6 +83,9 @@ browser: $(READY)  ## Use the forms, the Test button and the links in Chromium; 
 postgres: $(READY)  ## Send events that are hard to store through a real triggerer on PostgreSQL; needs Debian's package postgresql
 	@$(NEEDS_POSTGRES)
 	$(PYTEST) tests/postgres
+
+events: $(READY)  ## Stop a triggerer at the moments when event triggers fire, and count the events; STOPS=4 is quicker
+	$(PYTEST) tests/events
 
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)

@@ -235,6 +235,10 @@ class AirflowClient:
         """Unpause a DAG, so that the scheduler runs it."""
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Pause a DAG. If no other DAG uses its assets, Airflow ends their event triggers."""
+        self.patch(f"/dags/{dag_id}", {"is_paused": True})
+
     def trigger(
         self, dag_id: str, *, conf: Mapping[str, Any] | None = None, run_id: str | None = None
     ) -> str:

@@ -49,6 +49,7 @@ DAGS = (
     "tailer_checked_build",
     "quantemplate_straight_through",
     "quantemplate_auto_run",
+    "quantemplate_events",
     "tamr_refresh",
     "tamr_supervised_update",
     "trac_model_run",

@@ -43,3 +43,16 @@ def warn_if_not_stopped(run: str, url: str, log: Log) -> None:
             run,
             url,
         )
+
+
+def warn_if_not_stored(has_store: bool, log: Log) -> None:
+    """Log a warning if this Airflow cannot store which runs an event trigger has reported.
+
+    :param has_store: whether Airflow has given a store to the trigger.
+    """
+    if not has_store:
+        log.warning(
+            "In Airflow %s, this event trigger cannot store which runs it has reported. So a run that ends "
+            "while no triggerer runs fires no event. Airflow has a store for this from 3.3 on",
+            __version__,
+        )

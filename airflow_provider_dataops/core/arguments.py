@@ -26,6 +26,14 @@ def require_text(**arguments: object) -> None:
             raise InvalidArgumentError(f"{name} has characters that cannot be sent; given: {value!r}")
 
 
+def require_text_if_set(**arguments: object) -> None:
+    """Reject arguments that are neither ``None`` nor a text with visible characters.
+
+    :raises InvalidArgumentError: with the argument's name.
+    """
+    require_text(**{name: value for name, value in arguments.items() if value is not None})
+
+
 def is_encodable(text: str) -> bool:
     """Return whether a string can be encoded as UTF-8. Some file names cannot be encoded."""
     try:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.arguments import require_text, require_text_if_set
 from airflow_provider_dataops.platforms.tailer.arguments import (
     check_scope,
     require_outcomes,
-    require_text_if_set,
 )
 from airflow_provider_dataops.tasks.base import DataOpsTask
 

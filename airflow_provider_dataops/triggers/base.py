@@ -49,11 +49,7 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
     the arguments before it starts the run, and ``run()`` validates them again.
 
     Fields are strings, numbers, booleans, ``None``, lists and dicts. A field must not contain a secret.
-
-    :param worker_load: the load of the worker when the task deferred; see :func:`.guard.load`.
     """
-
-    worker_load: float = field(default_factory=guard.load)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Reject a class if Airflow could not create its triggers again from the stored path and arguments.
@@ -81,7 +77,16 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
         return f"{cls.__module__}.{cls.__qualname__}", self.arguments()
 
 
-class DataOpsTrigger(Watch, DataclassTrigger):
+class TaskTrigger(DataclassTrigger):
+    """A trigger of a deferred task.
+
+    :param worker_load: the load of the worker when the task deferred; see :func:`.guard.load`.
+    """
+
+    worker_load: float = field(default_factory=guard.load)
+
+
+class DataOpsTrigger(Watch, TaskTrigger):
     """A trigger that sends requests to a platform.
 
     The trigger is also a watch: its fields describe what to wait for, and Airflow stores them.
@@ -107,11 +112,7 @@ class DataOpsTrigger(Watch, DataclassTrigger):
 
     async def api(self) -> Api:
         """Read the connection, and return its platform. Airflow masks the connection's secrets in the log."""
-        _, hook = await _loaded(self.conn_type)
-        api: Api = hook.api_from(await BaseHook.aget_connection(self.conn_id))
-        for secret in api.settings.secrets:
-            await aregister_secret(secret)
-        return api
+        return await connected_api(self.conn_type, self.conn_id)
 
     async def ended(self) -> RunEvent | ConditionEvent:
         """Wait for the run or the condition, and return how the wait ended."""
@@ -161,7 +162,7 @@ class RunTrigger(RunWatch, DataOpsTrigger):
 
     async def ended(self) -> RunEvent:
         """Wait for the end of the run, and return how the wait ended."""
-        waits, _ = await _loaded(self.conn_type)
+        waits, _ = await load_waits(self.conn_type)
         event: RunEvent = await waits.run_ended(self)
         return event
 
@@ -172,7 +173,7 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         also call it after a Clear, and when the trigger moves to another triggerer. In these two cases the
         method does not stop the run.
         """
-        waits, _ = await _loaded(self.conn_type)
+        waits, _ = await load_waits(self.conn_type)
         await waits.stop_run(self)
 
 
@@ -191,12 +192,12 @@ class ConditionTrigger(ConditionWatch, DataOpsTrigger):
 
     async def ended(self) -> ConditionEvent:
         """Wait until the condition is true, and return how the wait ended."""
-        waits, _ = await _loaded(self.conn_type)
+        waits, _ = await load_waits(self.conn_type)
         event: ConditionEvent = await waits.condition_met(self)
         return event
 
 
-class PauseTrigger(DataclassTrigger):
+class PauseTrigger(TaskTrigger):
     """Waits until a point in time. Operators use this trigger while the platform has no free slot.
 
     :param until: when the wait ends, in seconds since the epoch.
@@ -216,6 +217,15 @@ class PauseTrigger(DataclassTrigger):
         yield TriggerEvent(self.payload)
 
 
+async def connected_api(conn_type: str, conn_id: str) -> Api:
+    """Read a connection, and return its platform. Airflow masks the connection's secrets in the log."""
+    _, hook = await load_waits(conn_type)
+    api: Api = hook.api_from(await BaseHook.aget_connection(conn_id))
+    for secret in api.settings.secrets:
+        await aregister_secret(secret)
+    return api
+
+
 #: The module :mod:`.waits` and a platform's hook.
 _Loaded = tuple[Any, type["DataOpsHook[Any]"]]
 _LOADED: dict[str, _Loaded] = {}
@@ -223,7 +233,7 @@ _LOADED: dict[str, _Loaded] = {}
 _LOADING: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[_Loaded]] = {}
 
 
-async def _loaded(conn_type: str) -> _Loaded:
+async def load_waits(conn_type: str) -> _Loaded:
     """Import and return the module :mod:`.waits` and a platform's hook, when a trigger first runs."""
     if conn_type not in _LOADED:
         key = (asyncio.get_running_loop(), conn_type)

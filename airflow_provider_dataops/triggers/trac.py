@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from airflow_provider_dataops.lifecycle.marks import IdMark
+from airflow_provider_dataops.platforms.trac.events import TracObjectFeed
 from airflow_provider_dataops.platforms.trac.runs import TracJobWatch, TracObjectWatch, TracSearchWatch
 from airflow_provider_dataops.triggers.base import ConditionTrigger, RunTrigger
+from airflow_provider_dataops.triggers.events import EventTrigger
 
 
 class TracJobTrigger(TracJobWatch, RunTrigger):
@@ -22,3 +25,9 @@ class TracObjectTrigger(TracObjectWatch, ConditionTrigger):
     """Waits until an object has reached a version, or has certain attribute values, or both."""
 
     conn_type = "trac"
+
+
+class TracObjectEventTrigger(TracObjectFeed, EventTrigger):
+    """Fires an event for each version of an object that newly meets a condition."""
+
+    mark_class = IdMark

@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_dataops.core.clock import SystemClock
 from airflow_provider_dataops.lifecycle import progress
+from airflow_provider_dataops.polling import feeds
 from airflow_provider_dataops.transport import gate
 from airflow_provider_dataops.triggers import guard, waits
 from dataops_sandbox.pytest_plugin import (  # noqa: F401 - the sandbox's fixtures
@@ -52,6 +53,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FAILURE_FLOOR", 0.05)
     monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
     monkeypatch.setattr(gate, "REFUSAL_PAUSE", 1.0)
+    monkeypatch.setattr(feeds, "REFUSED_PAUSE", 0.05)
+    monkeypatch.setattr(feeds, "UNUSABLE_PAUSE", 0.05)
     monkeypatch.setattr(guard, "guard", lambda _: 0.0)
     monkeypatch.setattr(SystemClock, "random", lambda _: 0.0)
 

@@ -151,6 +151,33 @@ class TestNoSecretIsShown:
         everything.check()
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("scene", ["success", "401", "redirect elsewhere"])
+def test_no_secret_is_in_an_event_or_in_the_log_of_an_event_trigger(
+    bench: Bench, everything: Everything, scene: str
+) -> None:
+    trigger = bench.event_trigger(poll_interval=0.05)
+    if trigger is None:
+        return
+    everything.add(trigger, trigger.serialize(), trigger.shared_stream_key())
+    arm(bench, scene, (bench.event_operation or bench.poll_operation,))
+
+    async def main() -> None:
+        first = asyncio.ensure_future(anext(aiter(trigger.run())))
+        for _ in range(2):
+            # The first polls fail. The polls after that are good, so the trigger has started.
+            polls = bench.event_polls() + 2
+            await asyncio.to_thread(
+                bench.sandbox.wait_for, lambda _, polls=polls: bench.event_polls() > polls
+            )
+            bench.sandbox.clear_faults()
+        bench.finish(bench.start())
+        everything.add(await first)
+
+    run(main())
+    everything.check()
+
+
 def test_the_error_of_the_token_endpoint_shows_no_secret(quantemplate: Bench, everything: Everything) -> None:
     quantemplate.store.configure(client_secret="another")
     with pytest.raises(DataOpsError) as caught:

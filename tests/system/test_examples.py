@@ -46,6 +46,7 @@ WAITING = {
         "release",
     },
     "quantemplate_auto_run": set(),
+    "quantemplate_events": set(),
     "tailer_checked_build": set(),
     "tamr_supervised_update": set(),
     "trac_flow_run": {"run_flow"},

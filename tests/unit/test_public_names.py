@@ -98,6 +98,16 @@ SENSORS: dict[str, dict[str, str]] = {
     },
 }
 
+EVENTS: dict[str, dict[str, str]] = {
+    "tailer": {
+        "TailerRunEventTrigger": "configuration_id configuration_type account environment success_statuses "
+        "failure_statuses states"
+    },
+    "quantemplate": {"QuantemplateExecutionEventTrigger": "pipeline_id organisation_id states"},
+    "tamr": {"TamrJobEventTrigger": "source_id data_product_id workflow_id destination_id states"},
+    "trac": {"TracObjectEventTrigger": "object_type search attrs tenant"},
+}
+
 RUN_ARGUMENTS = {"wait_for_completion", "deferrable", "poll_interval", "timeout", "durable"}
 
 
@@ -142,6 +152,16 @@ def test_an_operator_or_sensor_keeps_its_arguments(
     assert templated <= set(cls.template_fields)
     assert not {a for a in arguments.split() if not a.endswith("*")} & set(cls.template_fields)
     assert known[f"{platform}_conn_id"].default == f"{platform}_default"
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "arguments"),
+    [(platform, *item) for platform, classes in EVENTS.items() for item in classes.items()],
+)
+def test_an_event_trigger_keeps_its_arguments(platform: str, name: str, arguments: str) -> None:
+    known = inspect.signature(named("triggers", platform, name)).parameters
+    assert {*arguments.split(), f"{platform}_conn_id", "poll_interval"} == set(known)
+    assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in known.values())
 
 
 STARTING = [

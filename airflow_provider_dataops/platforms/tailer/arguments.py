@@ -86,14 +86,6 @@ def check_settable(status: object) -> None:
         raise _not_one_of("status", status, SETTABLE)
 
 
-def require_text_if_set(**arguments: object) -> None:
-    """Reject arguments that are neither ``None`` nor a text with visible characters.
-
-    :raises InvalidArgumentError: with the argument's name.
-    """
-    require_text(**{name: value for name, value in arguments.items() if value is not None})
-
-
 def require_status(status: str) -> str:
     """Return a run's status in upper case, without surrounding whitespace."""
     require_text(status=status)

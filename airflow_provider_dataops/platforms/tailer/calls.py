@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.api import Api
-from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.arguments import require_text, require_text_if_set
 from airflow_provider_dataops.core.http import Exchange, Reply, json_body
 from airflow_provider_dataops.core.json import present
 from airflow_provider_dataops.errors import InvalidArgumentError
@@ -19,7 +19,6 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
     check_scope,
     check_settable,
     list_filters,
-    require_text_if_set,
 )
 from airflow_provider_dataops.platforms.tailer.lineage import NAMES
 from airflow_provider_dataops.platforms.tailer.model import (

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
-from airflow_provider_dataops.core.arguments import require_text
+from airflow_provider_dataops.core.arguments import require_text, require_text_if_set
 from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
@@ -18,7 +18,6 @@ from airflow_provider_dataops.errors import MalformedReplyError, NotFoundError, 
 from airflow_provider_dataops.platforms.tailer.arguments import (
     canonical_type,
     require_outcomes,
-    require_text_if_set,
 )
 from airflow_provider_dataops.platforms.tailer.lists import active_runs, find_run, last_runs, runs_since
 

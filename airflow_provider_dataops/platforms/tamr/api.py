@@ -273,10 +273,30 @@ class TamrApi(Api):
             succeeded = job.state is RunState.SUCCEEDED and includes(job.configuration, own)
             return succeeded and created is not None and created >= since
 
-        jobs, _ = yield from self.listed(
-            _parameters(**resource), until=lambda job: is_wanted(job) or job.started_before(since)
+        jobs = yield from self.of_resource(
+            resource, until=lambda job: is_wanted(job) or job.started_before(since)
         )
         return next(filter(is_wanted, jobs.found), None)
+
+    def of_resource(self, resource: Mapping[str, str | None], **which: Any) -> Exchange[Listed[Job]]:
+        """Return the jobs on a resource, newest start first.
+
+        :param resource: ids by argument name; without an id, all jobs of the tenant.
+        :param which: which jobs to return: ``max_pages`` or ``until``, as in :meth:`listed`.
+        """
+        jobs, _ = yield from self.listed(_parameters(**resource), **which)
+        return jobs
+
+    def newest_and_open(self, resource: Mapping[str, str | None], max_pages: int) -> Exchange[Listed[Job]]:
+        """Return the newest jobs on a resource, and the jobs on it that have not ended.
+
+        :param resource: ids by argument name; without an id, all jobs of the tenant.
+        :param max_pages: read at most this many pages of the newest jobs.
+        """
+        jobs = yield from self.of_resource(resource, max_pages=max_pages)
+        if jobs.cut:
+            jobs.extend((yield from self.open_or_newest(_parameters(**resource))))
+        return jobs
 
     def test(self) -> Exchange[str]:
         """Request a list of one job. Every user with an API key may list jobs."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.launch import Launch
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from airflow_provider_dataops.triggers.events import EventTrigger
     from dataops_sandbox import Sandbox
 
 
@@ -93,6 +94,8 @@ class Bench(ABC):
     status_operation: ClassVar[str]
     #: The operation that starts a run.
     submit_operation: ClassVar[str]
+    #: The operation with which an event trigger polls; by default ``poll_operation``.
+    event_operation: ClassVar[str] = ""
     #: All operations with which a trigger can read the status of a run.
     trigger_operations: ClassVar[tuple[str, ...]]
     #: A regular expression for the trigger's request in an error message.
@@ -205,6 +208,18 @@ class Bench(ABC):
     def finish(self, run_id: str) -> None:
         """Let a run end with success."""
         self.store.finish(run_id)
+
+    def event_trigger(self, **arguments: Any) -> EventTrigger | None:
+        """Return a trigger that fires events for the runs of ``start``; ``None`` if the platform has none."""
+        return None
+
+    def event_id(self, run_id: str) -> str:
+        """Return the id that the event of a run contains."""
+        return run_id
+
+    def event_polls(self) -> int:
+        """Return how many requests of an event trigger the platform has received."""
+        return len(self.requests(self.event_operation or self.poll_operation))
 
     async def event_of(self, trigger: RunTrigger) -> RunEvent:
         """Run a trigger until its only event, and return the event as a worker receives it."""

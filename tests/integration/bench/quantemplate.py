@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.quantemplate import QuantemplateHook
 from airflow_provider_dataops.platforms.quantemplate.runs import QuantemplateExecutionLaunch
-from airflow_provider_dataops.triggers.quantemplate import QuantemplateExecutionTrigger
+from airflow_provider_dataops.triggers.quantemplate import (
+    QuantemplateExecutionEventTrigger,
+    QuantemplateExecutionTrigger,
+)
 from tests.integration.bench.base import Bench, Connections
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from airflow_provider_dataops.triggers.events import EventTrigger
     from dataops_sandbox import Sandbox
 
 
@@ -66,4 +70,9 @@ class QuantemplateBench(Bench):
             organisation_id=ORGANISATION,
             pipeline_id=resource or "p-1",
             **arguments,
+        )
+
+    def event_trigger(self, **arguments: Any) -> EventTrigger:
+        return QuantemplateExecutionEventTrigger(
+            quantemplate_conn_id=self.conn_id, pipeline_id="p-1", **arguments
         )

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.tailer import TailerHook
-from airflow_provider_dataops.triggers.tailer import TailerRunTrigger
+from airflow_provider_dataops.triggers.tailer import TailerRunEventTrigger, TailerRunTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tailer.runs import TailerJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from airflow_provider_dataops.triggers.events import EventTrigger
 
 
 class TailerBench(Bench):
@@ -77,3 +78,8 @@ class TailerBench(Bench):
             "failure_statuses": [],
         }
         return TailerRunTrigger(conn_id=self.conn_id, run_id=run_id, **arguments | changes)
+
+    def event_trigger(self, **arguments: Any) -> EventTrigger:
+        return TailerRunEventTrigger(
+            tailer_conn_id=self.conn_id, configuration_id=self.configuration_id, **arguments
+        )

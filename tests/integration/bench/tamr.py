@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.tamr import TamrHook
-from airflow_provider_dataops.triggers.tamr import TamrJobTrigger
+from airflow_provider_dataops.triggers.tamr import TamrJobEventTrigger, TamrJobTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.tamr.runs import TamrJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from airflow_provider_dataops.triggers.events import EventTrigger
 
 
 class TamrBench(Bench):
@@ -54,3 +55,6 @@ class TamrBench(Bench):
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
         return TamrJobTrigger(conn_id=self.conn_id, run_id=run_id, **arguments)
+
+    def event_trigger(self, **arguments: Any) -> EventTrigger:
+        return TamrJobEventTrigger(tamr_conn_id=self.conn_id, source_id="src_orders", **arguments)

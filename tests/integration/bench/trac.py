@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_dataops.hooks.trac import TracHook
 from airflow_provider_dataops.platforms import trac
-from airflow_provider_dataops.triggers.trac import TracJobTrigger
+from airflow_provider_dataops.triggers.trac import TracJobTrigger, TracObjectEventTrigger
 from tests.integration.bench.base import Bench
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.platforms.trac.runs import TracJobLaunch
     from airflow_provider_dataops.triggers.base import RunTrigger
+    from airflow_provider_dataops.triggers.events import EventTrigger
 
 
 class TracBench(Bench):
@@ -24,6 +25,7 @@ class TracBench(Bench):
     name = "trac"
     platform = "TRAC"
     poll_operation = "get_latest_tag"
+    event_operation = "search"
     status_operation = "get_latest_tag"
     submit_operation = "submit_job"
     trigger_operations = ("get_latest_tag",)
@@ -87,6 +89,17 @@ class TracBench(Bench):
     def trigger(self, run_id: str, resource: str = "", **changes: Any) -> RunTrigger:
         arguments = {"deadline": time.time() + 60.0, "poll_interval": 1.0} | changes
         return TracJobTrigger(conn_id=self.conn_id, run_id=run_id, tenant=self.tenant, **arguments)
+
+    def event_trigger(self, **arguments: Any) -> EventTrigger:
+        """Return a trigger for the jobs that have succeeded. They are found by an attribute."""
+        arguments.pop("states", None)
+        search = ["trac_job_status", "=", "SUCCEEDED"]
+        return TracObjectEventTrigger(
+            trac_conn_id=self.conn_id, object_type="JOB", search=search, tenant=self.tenant, **arguments
+        )
+
+    def event_id(self, run_id: str) -> str:
+        return f"JOB-{run_id}-v1"
 
 
 class MarkedTracBench(TracBench):

@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow_provider_dataops import triggers
 from airflow_provider_dataops.triggers import base
-from airflow_provider_dataops.triggers.base import DataclassTrigger
+from airflow_provider_dataops.triggers.base import TaskTrigger
+from airflow_provider_dataops.triggers.events import EventTrigger
 
 for _module in pkgutil.walk_packages(triggers.__path__, f"{triggers.__name__}."):
     importlib.import_module(_module.name)
@@ -19,13 +20,19 @@ def _with_subclasses(cls: type[Any]) -> list[type[Any]]:
     return [cls, *(sub for child in cls.__subclasses__() for sub in _with_subclasses(child))]
 
 
-#: The trigger classes of the package. Tests define other subclasses.
+#: The classes of triggers for tasks. Tests define other subclasses.
 TRIGGERS = [
     cls
-    for cls in _with_subclasses(DataclassTrigger)
+    for cls in _with_subclasses(TaskTrigger)
     if cls.__module__.startswith("airflow_provider_dataops.")
     # The other classes in triggers.base are base classes.
     and (cls.__module__ != base.__name__ or cls is base.PauseTrigger)
+]
+#: The classes of event triggers, for an ``AssetWatcher``.
+EVENT_TRIGGERS = [
+    cls
+    for cls in _with_subclasses(EventTrigger)
+    if cls.__module__.startswith("airflow_provider_dataops.") and cls is not EventTrigger
 ]
 
 _VALUES: dict[str, Any] = {

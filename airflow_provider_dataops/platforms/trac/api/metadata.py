@@ -17,7 +17,13 @@ from airflow_provider_dataops.errors import (
 from airflow_provider_dataops.platforms.trac.api.gateway import Gateway
 from airflow_provider_dataops.platforms.trac.model.jobs import state_of
 from airflow_provider_dataops.platforms.trac.model.names import object_type as checked_type
-from airflow_provider_dataops.platforms.trac.model.objects import BatchResult, SearchResult, Tag, TagHeader
+from airflow_provider_dataops.platforms.trac.model.objects import (
+    BatchResult,
+    SearchResult,
+    Tag,
+    TagHeader,
+    read_found,
+)
 from airflow_provider_dataops.platforms.trac.model.search import is_flat, search_parameters
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 from airflow_provider_dataops.platforms.trac.model.updates import (
@@ -30,6 +36,7 @@ from airflow_provider_dataops.platforms.trac.model.updates import (
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Reply
     from airflow_provider_dataops.core.json import JsonObject
+    from airflow_provider_dataops.core.listing import Listed
 
 T = TypeVar("T")
 
@@ -121,6 +128,12 @@ class MetadataCalls(Gateway):
         """
         options = {"as_of": search_as_of, "prior_versions": prior_versions, "prior_tags": prior_tags}
         return self._searched(SearchResult.read, object_type, search, tenant, **options)
+
+    def found(
+        self, object_type: str, search: object = None, *, tenant: str | None = None
+    ) -> Exchange[Listed[Tag]]:
+        """Return what :meth:`search` returns. An unreadable object does not affect the others."""
+        return self._searched(lambda reply: read_found(reply, Tag.from_json), object_type, search, tenant)
 
     def _searched(
         self,
