@@ -98,6 +98,15 @@ SENSORS: dict[str, dict[str, str]] = {
     },
 }
 
+#: The arguments of the function that returns the URI of an asset.
+ASSETS: dict[str, str] = {
+    "quantemplate": "organisation_id dataset_id pipeline_id output_name host",
+    "tamr": "tenant source_id data_product_id destination_id",
+    "toucan": "host small_app domain data_source stage",
+    "tailer": "account environment configuration_id host",
+    "trac": "host tenant object_id object_type",
+}
+
 RUN_ARGUMENTS = {"wait_for_completion", "deferrable", "poll_interval", "timeout", "durable"}
 
 
@@ -142,6 +151,13 @@ def test_an_operator_or_sensor_keeps_its_arguments(
     assert templated <= set(cls.template_fields)
     assert not {a for a in arguments.split() if not a.endswith("*")} & set(cls.template_fields)
     assert known[f"{platform}_conn_id"].default == f"{platform}_default"
+
+
+@pytest.mark.parametrize(("platform", "arguments"), ASSETS.items())
+def test_the_function_for_a_uri_keeps_its_arguments(platform: str, arguments: str) -> None:
+    parameters = inspect.signature(named("assets", platform, f"{platform}_uri")).parameters
+    assert set(arguments.split()) <= set(parameters)
+    assert {one.kind for one in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
 
 
 STARTING = [
