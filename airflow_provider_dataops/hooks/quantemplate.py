@@ -50,7 +50,8 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
         require_text(dataset_id=dataset_id)
         file = sources.source(source)
         self.run(self.api.upload_dataset(organisation_id, dataset_id, file, trace_id=trace_id))
-        written = self._dataset(organisation_id, "dataset", dataset_id, size=file.size)
+        url = self.api.dataset_url(self.api.organisation(organisation_id), dataset_id)
+        written = self._dataset(organisation_id, "dataset", dataset_id, size=file.size, url=url)
         self.report([file_dataset(source, file.size)], [written])
         return file.size
 

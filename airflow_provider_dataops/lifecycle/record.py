@@ -163,7 +163,7 @@ class Record(JsonDataclass):
         Seconds since the epoch; 0 before the search.
     :param candidates: the ids of the runs that the search has seen.
     :param lost: whether a wait ended because the platform no longer returned the run.
-    :param reattached: whether a later try waits for the run than the try that started it.
+    :param reattached: whether an earlier try of the task started the run.
     :param deadline: when the time allowed for the run is over in this try, in seconds since the epoch.
     :param crash_try: the number of the try in which the trigger crashed last.
     :param crashes: how often the trigger crashed in the try ``crash_try``.

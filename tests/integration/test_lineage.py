@@ -343,6 +343,8 @@ def test_a_declared_outlet_gets_the_facts_about_its_dataset(
         )
     if make in UPLOADS:
         assert facts["size"] == len(CSV)
+    if make is upload_dataset:
+        assert facts["url"] == result["url"]
     assert len(json.dumps(facts)) < 2000
 
 

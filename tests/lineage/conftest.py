@@ -67,6 +67,8 @@ def stack(
         "DATAOPS_SANDBOX": sandbox.url,
         "DATAOPS_CLAIMS": str(claims),
         "AIRFLOW__OPENLINEAGE__DISABLED": "False",
+        # On a busy machine, OpenLineage may need longer than its 10 s. Then it sends no event.
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "120",
         "AIRFLOW__OPENLINEAGE__NAMESPACE": NAMESPACE,
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
             {"type": "file", "log_file_path": str(event_file), "append": True}

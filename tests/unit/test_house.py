@@ -116,6 +116,18 @@ def test_only_the_registry_imports_modules_by_name() -> None:
     assert users == {"registry"}
 
 
+def test_only_one_module_imports_openlineage_and_no_module_imports_it_at_the_top() -> None:
+    """The import takes over a second, and would slow down each DAG file."""
+    ours = f"{PACKAGE}.lineage.openlineage"
+    for path, tree in FILES.items():
+        found = [module for _, module in imports(tree)]
+        names_it = any(
+            module.startswith(("openlineage", "airflow.providers.openlineage")) for module in found
+        )
+        assert names_it == (path == "lineage/openlineage"), path
+        assert found.count(ours) == deferred(path).count(ours), path
+
+
 #: Statements with a branch or a loop.
 _DECIDES = (ast.If, ast.IfExp, ast.For, ast.While, ast.Try, ast.Match, ast.BoolOp, ast.comprehension)
 TESTS = Path(__file__).parent

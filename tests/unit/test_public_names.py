@@ -108,6 +108,15 @@ EVENTS: dict[str, dict[str, str]] = {
     "trac": {"TracObjectEventTrigger": "object_type search attrs tenant"},
 }
 
+#: The arguments of the function that returns the URI of an asset.
+ASSETS: dict[str, str] = {
+    "quantemplate": "organisation_id dataset_id pipeline_id output_name host",
+    "tamr": "tenant source_id data_product_id destination_id",
+    "toucan": "host small_app domain data_source stage",
+    "tailer": "account environment configuration_id host",
+    "trac": "host tenant object_id object_type",
+}
+
 RUN_ARGUMENTS = {"wait_for_completion", "deferrable", "poll_interval", "timeout", "durable"}
 
 
@@ -162,6 +171,13 @@ def test_an_event_trigger_keeps_its_arguments(platform: str, name: str, argument
     known = inspect.signature(named("triggers", platform, name)).parameters
     assert {*arguments.split(), f"{platform}_conn_id", "poll_interval"} == set(known)
     assert all(parameter.kind is inspect.Parameter.KEYWORD_ONLY for parameter in known.values())
+
+
+@pytest.mark.parametrize(("platform", "arguments"), ASSETS.items())
+def test_the_function_for_a_uri_keeps_its_arguments(platform: str, arguments: str) -> None:
+    parameters = inspect.signature(named("assets", platform, f"{platform}_uri")).parameters
+    assert set(arguments.split()) <= set(parameters)
+    assert {one.kind for one in parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
 
 
 STARTING = [
