@@ -61,6 +61,9 @@ def stack(
     connections = {f"{name}_default": planted.connection(sandbox, name) for name in sandbox.platforms}
     env = {
         "DATAOPS_DOWNLOADS": str(downloads),
+        # On a very busy machine, Airflow may fail to start a task.
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "3",
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
         # The triggers of a killed triggerer move after 8 s. By default, this takes 30 s.
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",

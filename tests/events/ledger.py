@@ -28,6 +28,18 @@ TAILER = "000099_iowa_liquor_prepare_pda_DEV"
 ALWAYS = ("quantemplate", "quantemplate_any_end", "tamr", "tailer", "trac")
 PAUSABLE = ("paused_1", "paused_2")
 
+EVENTS = "SELECT name, asset_event.extra FROM asset_event JOIN asset ON asset.id = asset_id"
+#: The assets whose last mark is older than their last event, or not five seconds younger.
+UNMARKED = """
+SELECT asset_id
+FROM (SELECT asset_id, max(timestamp) AS fired FROM asset_event GROUP BY asset_id)
+JOIN (
+    SELECT asset_id, max(updated_at) AS marked FROM asset_state_store
+    WHERE key LIKE 'dataops_event_mark_%' GROUP BY asset_id
+) USING (asset_id)
+WHERE julianday(marked) < julianday(fired) + 4.5 / 86400
+"""
+
 
 @dataclass
 class Row:
@@ -68,8 +80,9 @@ class Ledger:
         row, deadline = self.rows[-1], time.monotonic() + timeout
         while self._missing() and time.monotonic() < deadline:
             time.sleep(1.0)
-        # Wait for events that come twice.
-        self.settle()
+        if not self._missing():
+            # Wait for events that come twice.
+            self.settle()
         counts = self._counts()
         row.lost = self._missing()
         row.events = sum(counts.values())
@@ -80,13 +93,17 @@ class Ledger:
 
     def _counts(self) -> Counter[tuple[str, str]]:
         """Return how many events each run of the row has, by asset and run."""
-        # The REST API of Airflow 3.3.2 responds 500 while a DAG run of an event has no start date.
-        query = "SELECT name, asset_event.extra FROM asset_event JOIN asset ON asset.id = asset_id"
-        with closing(sqlite3.connect(self.stack.home / "airflow.db", timeout=60.0)) as database:
-            events = database.execute(query).fetchall()
-        found = Counter((name, json.loads(extra)["payload"]["run_id"]) for name, extra in events)
+        found = Counter((name, json.loads(extra)["payload"]["run_id"]) for name, extra in self._query(EVENTS))
         ours = {(asset, run_id) for asset, runs in self.ended.items() for run_id in runs}
         return Counter({key: count for key, count in found.items() if key in ours})
+
+    def _query(self, query: str) -> list[tuple[str, ...]]:
+        """Return rows of Airflow's database.
+
+        The REST API of Airflow 3.3.2 responds 500 while a DAG run of an event has no start date.
+        """
+        with closing(sqlite3.connect(self.stack.home / "airflow.db", timeout=60.0)) as database:
+            return database.execute(query).fetchall()
 
     def _missing(self) -> int:
         return sum(map(len, self.ended.values())) - len(self._counts())
@@ -153,8 +170,11 @@ class Ledger:
         self.stack.wait_until(lambda: self.lines("trigger completed"), timeout=120.0)
 
     def settle(self) -> None:
-        """Wait until the triggers have stored the marks of the last events."""
+        """Wait until each run has an event, and the triggers have stored the marks of the last events."""
+        self.stack.wait_until(lambda: not self._missing(), timeout=300.0, interval=1.0)
         time.sleep(SETTLE + 3.0)
+        # On a busy machine, this takes longer.
+        self.stack.wait_until(lambda: not self._query(UNMARKED), timeout=300.0, interval=1.0)
 
     def stop(self, sig: Signals) -> None:
         """Stop the triggerer."""
