@@ -39,13 +39,16 @@ HELD = {
     "toucan": ["reports"],
     "trac": ["risk"],
 }
-DEFERRED = {
-    "build_portfolio": -1,
-    "load_sales": -1,
-    "load_archive": -1,
-    "import_model": -1,
-    "load_sources": 1,
-}
+#: The tasks that are deferred, with their map index.
+DEFERRED = [
+    (DAG, "build_portfolio", -1),
+    (DAG, "load_sales", -1),
+    (DAG, "load_archive", -1),
+    (DAG, "import_model", -1),
+    (DAG, "load_sources", 0),
+    (DAG, "load_sources", 1),
+    (DAG_OF_A_TEAM, "load", -1),
+]
 #: The pixels of the pictures.
 HEIGHT = 720
 
@@ -66,11 +69,9 @@ def dag_run(stack: AirflowStack, sandbox: Sandbox, sandbox_connections: None) ->
     airflow = stack.client
     airflow.wait_for_dags([DAG, DAG_OF_A_TEAM])
     run_id, other_run_id = (airflow.run(dag_id, run_id=RUN) for dag_id in (DAG, DAG_OF_A_TEAM))
-    for task_id, index in DEFERRED.items():
-        airflow.wait_for_task(DAG, run_id, task_id, ["deferred"], map_index=index)
-    airflow.wait_for_task(DAG, run_id, "load_sources", ["deferred"], map_index=0)
-    airflow.wait_for_task(DAG_OF_A_TEAM, other_run_id, "load", ["deferred"])
-    stack.wait_until(lambda: has_run(airflow, run_id, "publish_reports"), timeout=120)
+    for dag_id, task_id, index in DEFERRED:
+        airflow.wait_for_task(dag_id, RUN, task_id, ["deferred"], map_index=index, timeout=300)
+    stack.wait_until(lambda: has_run(airflow, run_id, "publish_reports"), timeout=300)
     seed(airflow, DAG, run_id)
     seed(airflow, DAG_OF_A_TEAM, other_run_id)
     return run_id
