@@ -53,9 +53,9 @@ DEFERRED = [
 HEIGHT = 720
 
 
-def has_run(airflow: AirflowClient, run_id: str, task_id: str) -> bool:
+def has_run(airflow: AirflowClient, task_id: str) -> bool:
     """Return whether a task has stored the id of its run."""
-    return bool(airflow.state_store(DAG, run_id, task_id).get(KEY, {}).get("run_id"))
+    return bool(airflow.state_store(DAG, RUN, task_id).get(KEY, {}).get("run_id"))
 
 
 @pytest.fixture(scope="module")
@@ -67,14 +67,15 @@ def dag_run(stack: AirflowStack, sandbox: Sandbox, sandbox_connections: None) ->
     # The response to the submission is lost, so the task searches for its job and adopts it.
     sandbox.add_fault("reset_after", platform="trac", operation=TARGETS["trac"].submission, times=1)
     airflow = stack.client
-    airflow.wait_for_dags([DAG, DAG_OF_A_TEAM])
-    run_id, other_run_id = (airflow.run(dag_id, run_id=RUN) for dag_id in (DAG, DAG_OF_A_TEAM))
+    airflow.wait_for_dags([DAG, DAG_OF_A_TEAM], timeout=180)
+    for dag_id in (DAG, DAG_OF_A_TEAM):
+        airflow.run(dag_id, run_id=RUN)
     for dag_id, task_id, index in DEFERRED:
         airflow.wait_for_task(dag_id, RUN, task_id, ["deferred"], map_index=index, timeout=300)
-    stack.wait_until(lambda: has_run(airflow, run_id, "publish_reports"), timeout=300)
-    seed(airflow, DAG, run_id)
-    seed(airflow, DAG_OF_A_TEAM, other_run_id)
-    return run_id
+    stack.wait_until(lambda: has_run(airflow, "publish_reports"), timeout=300)
+    for dag_id in (DAG, DAG_OF_A_TEAM):
+        seed(airflow, dag_id, RUN)
+    return RUN
 
 
 @pytest.fixture(scope="module")
