@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from airflow_provider_dataops.adapters.task_state import KEY
-from airflow_provider_dataops.provider_info import FORMS
+from airflow_provider_dataops.registry import PLATFORMS
 from tests.browser.chromium import new_profile
 from tests.browser.guarded import assign_teams, guarded, log_in
 from tests.browser.seeds import seed
@@ -35,7 +35,7 @@ RUN = "nightly"
 HELD = {
     "quantemplate": ["portfolio"],
     "tailer": ["sales"],
-    "tamr": ["north", "south", "archive", "team"],
+    "tamr": ["north", "south", "team"],
     "toucan": ["reports"],
     "trac": ["risk"],
 }
@@ -43,14 +43,13 @@ HELD = {
 DEFERRED = [
     (DAG, "build_portfolio", -1),
     (DAG, "load_sales", -1),
-    (DAG, "load_archive", -1),
     (DAG, "import_model", -1),
     (DAG, "load_sources", 0),
     (DAG, "load_sources", 1),
     (DAG_OF_A_TEAM, "load", -1),
 ]
 #: The pixels of the pictures.
-HEIGHT = 720
+HEIGHT = 600
 
 
 def has_run(airflow: AirflowClient, task_id: str) -> bool:
@@ -108,18 +107,25 @@ def open_from_menu(page: Page) -> None:
     expect(page.locator("tr.run").first).to_be_visible()
 
 
+def show_one_dag(page: Page) -> None:
+    """Choose the DAG of the pictures."""
+    page.get_by_label("DAG", exact=True).select_option(DAG)
+    expect(page.locator("tr.run")).to_have_count(6)
+
+
 @pytest.mark.usefixtures("dag_run")
 class TestInTheMenu:
     def test_the_page_shows_the_runs_of_all_platforms(self, page: Page, pictures: Pictures) -> None:
         open_from_menu(page)
-        for form in FORMS.values():
-            expect(page.locator("tr.run").filter(has_text=form["name"]).first).to_be_visible()
+        for platform in PLATFORMS:
+            expect(page.locator("tr.run").filter(has_text=f"{platform}_default").first).to_be_visible()
         expect(row(page, "load_sources [0]")).to_contain_text("Deferred")
         expect(row(page, "load_sources [1]")).to_contain_text(re.compile(r"triggerer \d+.*alive \d+\ss ago"))
         expect(row(page, "publish_reports")).to_contain_text("On a worker")
         expect(row(page, "import_model")).to_contain_text("adopted")
         expect(row(page, "build_portfolio")).to_contain_text(re.compile(r"running.*seen \d\d:\d\d:\d\d"))
         expect(row(page, "build_portfolio")).to_contain_text("(estimate)")
+        show_one_dag(page)
         pictures.of_page(page, "remote-runs", height=HEIGHT)
 
     def test_the_page_follows_the_theme_of_the_ui(self, page: Page, pictures: Pictures) -> None:
@@ -131,6 +137,7 @@ class TestInTheMenu:
             expect(row(page, "build_portfolio")).to_be_visible()
             dark = page.locator(".dataops-runs").evaluate("e => getComputedStyle(e).backgroundColor")
             assert dark != light
+            show_one_dag(page)
             pictures.of_page(page, "remote-runs-dark", height=HEIGHT)
         finally:
             page.evaluate("localStorage.removeItem('theme')")
@@ -139,8 +146,8 @@ class TestInTheMenu:
         self, page: Page, airflow: AirflowClient, dag_run: str
     ) -> None:
         open_from_menu(page)
-        (url,) = airflow.links(DAG, dag_run, "load_archive").values()
-        assert row(page, "load_archive").get_by_role("link").first.get_attribute("href") == url
+        (url,) = airflow.links(DAG, dag_run, "build_portfolio").values()
+        assert row(page, "build_portfolio").get_by_role("link").first.get_attribute("href") == url
         page.evaluate("window.isSamePage = true")
         row(page, "load_sources [1]").get_by_role("link", name="load_sources [1]").click()
         expect(page).to_have_url(
@@ -155,7 +162,7 @@ class TestInTheMenu:
         expect(row(page, "build_portfolio")).to_have_count(0)
         page.get_by_label("Mode").select_option("")
         page.get_by_label("Platform").select_option("tamr")
-        expect(row(page, "load_archive")).to_be_visible()
+        expect(row(page, "load_sources [0]")).to_be_visible()
         expect(row(page, "publish_reports")).to_have_count(0)
         page.get_by_label("DAG", exact=True).select_option(DAG_OF_A_TEAM)
         expect(page.get_by_role("status")).to_contain_text("1 run;")
@@ -164,7 +171,7 @@ class TestInTheMenu:
 def test_the_tab_of_a_dag_run_shows_its_runs_alone(page: Page, dag_run: str, pictures: Pictures) -> None:
     page.goto(f"/dags/{DAG}/runs/{quote(dag_run, safe='')}")
     page.get_by_role("link", name="Remote runs").click()
-    expect(page.locator("tr.run")).to_have_count(7)
+    expect(page.locator("tr.run")).to_have_count(6)
     expect(page.get_by_label("DAG", exact=True)).to_have_count(0)
     pictures.of_page(page, "remote-runs-tab", height=HEIGHT)
 
@@ -221,8 +228,8 @@ def test_the_open_page_shows_the_end_of_a_run(
     page: Page, airflow: AirflowClient, sandbox: Sandbox, dag_run: str
 ) -> None:
     page.goto("/dataops_runs/")
-    expect(row(page, "load_archive")).to_contain_text("Deferred")
-    (run,) = TARGETS["tamr"].runs(sandbox, "source_archive")
+    expect(row(page, "load_sources [1]")).to_contain_text("Deferred")
+    (run,) = TARGETS["tamr"].runs(sandbox, "source_south")
     sandbox.tamr.actions()["finish"](run.run_id)
-    airflow.wait_for_task(DAG, dag_run, "load_archive", ["success"])
-    expect(row(page, "load_archive")).to_contain_text("task is success")
+    airflow.wait_for_task(DAG, dag_run, "load_sources", ["success"], map_index=1)
+    expect(row(page, "load_sources [1]")).to_contain_text("task is success")
