@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from airflow_provider_dataops.adapters.task_state import KEY
-from airflow_provider_dataops.provider_info import FORMS
+from airflow_provider_dataops.registry import PLATFORMS
 from tests.browser.chromium import new_profile
 from tests.browser.guarded import assign_teams, guarded, log_in
 from tests.browser.seeds import seed
@@ -35,24 +35,26 @@ RUN = "nightly"
 HELD = {
     "quantemplate": ["portfolio"],
     "tailer": ["sales"],
-    "tamr": ["north", "south", "archive", "team"],
+    "tamr": ["north", "south", "team"],
     "toucan": ["reports"],
     "trac": ["risk"],
 }
-DEFERRED = {
-    "build_portfolio": -1,
-    "load_sales": -1,
-    "load_archive": -1,
-    "import_model": -1,
-    "load_sources": 1,
-}
+#: The tasks that are deferred, with their map index.
+DEFERRED = [
+    (DAG, "build_portfolio", -1),
+    (DAG, "load_sales", -1),
+    (DAG, "import_model", -1),
+    (DAG, "load_sources", 0),
+    (DAG, "load_sources", 1),
+    (DAG_OF_A_TEAM, "load", -1),
+]
 #: The pixels of the pictures.
-HEIGHT = 720
+HEIGHT = 600
 
 
-def has_run(airflow: AirflowClient, run_id: str, task_id: str) -> bool:
+def has_run(airflow: AirflowClient, task_id: str) -> bool:
     """Return whether a task has stored the id of its run."""
-    return bool(airflow.state_store(DAG, run_id, task_id).get(KEY, {}).get("run_id"))
+    return bool(airflow.state_store(DAG, RUN, task_id).get(KEY, {}).get("run_id"))
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +66,15 @@ def dag_run(stack: AirflowStack, sandbox: Sandbox, sandbox_connections: None) ->
     # The response to the submission is lost, so the task searches for its job and adopts it.
     sandbox.add_fault("reset_after", platform="trac", operation=TARGETS["trac"].submission, times=1)
     airflow = stack.client
-    airflow.wait_for_dags([DAG, DAG_OF_A_TEAM])
-    run_id, other_run_id = (airflow.run(dag_id, run_id=RUN) for dag_id in (DAG, DAG_OF_A_TEAM))
-    for task_id, index in DEFERRED.items():
-        airflow.wait_for_task(DAG, run_id, task_id, ["deferred"], map_index=index)
-    airflow.wait_for_task(DAG, run_id, "load_sources", ["deferred"], map_index=0)
-    airflow.wait_for_task(DAG_OF_A_TEAM, other_run_id, "load", ["deferred"])
-    stack.wait_until(lambda: has_run(airflow, run_id, "publish_reports"), timeout=120)
-    seed(airflow, DAG, run_id)
-    seed(airflow, DAG_OF_A_TEAM, other_run_id)
-    return run_id
+    airflow.wait_for_dags([DAG, DAG_OF_A_TEAM], timeout=180)
+    for dag_id in (DAG, DAG_OF_A_TEAM):
+        airflow.run(dag_id, run_id=RUN)
+    for dag_id, task_id, index in DEFERRED:
+        airflow.wait_for_task(dag_id, RUN, task_id, ["deferred"], map_index=index, timeout=300)
+    stack.wait_until(lambda: has_run(airflow, "publish_reports"), timeout=300)
+    for dag_id in (DAG, DAG_OF_A_TEAM):
+        seed(airflow, dag_id, RUN)
+    return RUN
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +107,25 @@ def open_from_menu(page: Page) -> None:
     expect(page.locator("tr.run").first).to_be_visible()
 
 
+def show_one_dag(page: Page) -> None:
+    """Choose the DAG of the pictures."""
+    page.get_by_label("DAG", exact=True).select_option(DAG)
+    expect(page.locator("tr.run")).to_have_count(6)
+
+
 @pytest.mark.usefixtures("dag_run")
 class TestInTheMenu:
     def test_the_page_shows_the_runs_of_all_platforms(self, page: Page, pictures: Pictures) -> None:
         open_from_menu(page)
-        for form in FORMS.values():
-            expect(page.locator("tr.run").filter(has_text=form["name"]).first).to_be_visible()
+        for platform in PLATFORMS:
+            expect(page.locator("tr.run").filter(has_text=f"{platform}_default").first).to_be_visible()
         expect(row(page, "load_sources [0]")).to_contain_text("Deferred")
         expect(row(page, "load_sources [1]")).to_contain_text(re.compile(r"triggerer \d+.*alive \d+\ss ago"))
         expect(row(page, "publish_reports")).to_contain_text("On a worker")
         expect(row(page, "import_model")).to_contain_text("adopted")
         expect(row(page, "build_portfolio")).to_contain_text(re.compile(r"running.*seen \d\d:\d\d:\d\d"))
         expect(row(page, "build_portfolio")).to_contain_text("(estimate)")
+        show_one_dag(page)
         pictures.of_page(page, "remote-runs", height=HEIGHT)
 
     def test_the_page_follows_the_theme_of_the_ui(self, page: Page, pictures: Pictures) -> None:
@@ -129,6 +137,7 @@ class TestInTheMenu:
             expect(row(page, "build_portfolio")).to_be_visible()
             dark = page.locator(".dataops-runs").evaluate("e => getComputedStyle(e).backgroundColor")
             assert dark != light
+            show_one_dag(page)
             pictures.of_page(page, "remote-runs-dark", height=HEIGHT)
         finally:
             page.evaluate("localStorage.removeItem('theme')")
@@ -137,8 +146,8 @@ class TestInTheMenu:
         self, page: Page, airflow: AirflowClient, dag_run: str
     ) -> None:
         open_from_menu(page)
-        (url,) = airflow.links(DAG, dag_run, "load_archive").values()
-        assert row(page, "load_archive").get_by_role("link").first.get_attribute("href") == url
+        (url,) = airflow.links(DAG, dag_run, "build_portfolio").values()
+        assert row(page, "build_portfolio").get_by_role("link").first.get_attribute("href") == url
         page.evaluate("window.isSamePage = true")
         row(page, "load_sources [1]").get_by_role("link", name="load_sources [1]").click()
         expect(page).to_have_url(
@@ -153,7 +162,7 @@ class TestInTheMenu:
         expect(row(page, "build_portfolio")).to_have_count(0)
         page.get_by_label("Mode").select_option("")
         page.get_by_label("Platform").select_option("tamr")
-        expect(row(page, "load_archive")).to_be_visible()
+        expect(row(page, "load_sources [0]")).to_be_visible()
         expect(row(page, "publish_reports")).to_have_count(0)
         page.get_by_label("DAG", exact=True).select_option(DAG_OF_A_TEAM)
         expect(page.get_by_role("status")).to_contain_text("1 run;")
@@ -162,7 +171,7 @@ class TestInTheMenu:
 def test_the_tab_of_a_dag_run_shows_its_runs_alone(page: Page, dag_run: str, pictures: Pictures) -> None:
     page.goto(f"/dags/{DAG}/runs/{quote(dag_run, safe='')}")
     page.get_by_role("link", name="Remote runs").click()
-    expect(page.locator("tr.run")).to_have_count(7)
+    expect(page.locator("tr.run")).to_have_count(6)
     expect(page.get_by_label("DAG", exact=True)).to_have_count(0)
     pictures.of_page(page, "remote-runs-tab", height=HEIGHT)
 
@@ -219,8 +228,8 @@ def test_the_open_page_shows_the_end_of_a_run(
     page: Page, airflow: AirflowClient, sandbox: Sandbox, dag_run: str
 ) -> None:
     page.goto("/dataops_runs/")
-    expect(row(page, "load_archive")).to_contain_text("Deferred")
-    (run,) = TARGETS["tamr"].runs(sandbox, "source_archive")
+    expect(row(page, "load_sources [1]")).to_contain_text("Deferred")
+    (run,) = TARGETS["tamr"].runs(sandbox, "source_south")
     sandbox.tamr.actions()["finish"](run.run_id)
-    airflow.wait_for_task(DAG, dag_run, "load_archive", ["success"])
-    expect(row(page, "load_archive")).to_contain_text("task is success")
+    airflow.wait_for_task(DAG, dag_run, "load_sources", ["success"], map_index=1)
+    expect(row(page, "load_sources [1]")).to_contain_text("task is success")

@@ -20,7 +20,6 @@ with DAG("remote_runs", schedule=None, default_args=args):
     QuantemplateExecutePipelineOperator(task_id="build_portfolio", pipeline_id="pipeline_portfolio")
     TailerLaunchJobOperator(task_id="load_sales", configuration_id="000099_sales_DEV")
     TamrLoadSourceOperator.partial(task_id="load_sources").expand(source_id=["source_north", "source_south"])
-    TamrLoadSourceOperator(task_id="load_archive", source_id="source_archive")
     ToucanRunOperationsOperator(
         task_id="publish_reports",
         small_app="app-reports",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 from airflow.sdk import DAG
 
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
 
-with DAG("loads_of_a_team", schedule=None):
-    TamrLoadSourceOperator(task_id="load", source_id="source_team", deferrable=True, retries=20)
+# A busy machine may end more than one try.
+args: dict[str, Any] = {"retries": 20, "retry_delay": timedelta(seconds=1)}
+
+with DAG("loads_of_a_team", schedule=None, default_args=args):
+    TamrLoadSourceOperator(task_id="load", source_id="source_team", deferrable=True)
