@@ -40,7 +40,7 @@ class Publication:
 
     def __init__(self, task: DataOpsTask, context: Context, *, publishes_states: bool) -> None:
         self._task = task
-        self._ti = context["ti"]
+        self._ti = context.get("ti")
         self._store: Any = cast("JsonObject", context).get("task_state_store")
         self._publishes_states = publishes_states and self._store is not None
         self._next_at = 0.0

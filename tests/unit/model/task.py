@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_dataops.lifecycle.published import WATCH_KEY
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -204,6 +206,9 @@ class Accessor:
     def set(self, key: str, value: Any) -> None:
         self._call("write")
         self._fence()
+        if key == WATCH_KEY:
+            # Only the page of remote runs reads this value.
+            return
         self.task.stored = json.dumps(value)
         self.task.is_stale &= self.process.known_clears != self.task.dag_run.clear_number
         run = self.process.remote.runs.get(value["run_id"])
