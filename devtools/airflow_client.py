@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import httpx
 
 TERMINAL_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+#: The state of a task that waits for a person's answer, from Airflow 3.3 on.
+WAITS_FOR_A_PERSON = "awaiting_input"
 _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_retry", "up_for_reschedule")
 
 # On SQLite, the api-server sometimes fails to get the database's lock; see devtools/airflow_stack.py.
@@ -313,6 +315,15 @@ class AirflowClient:
     def mark_task(self, dag_id: str, run_id: str, task_id: str, state: str, *, map_index: int = -1) -> None:
         """Mark a task instance `success`, `failed` or `skipped`, as a user does in the UI."""
         self.patch(_task_path(dag_id, run_id, task_id, map_index), {"new_state": state})
+
+    def question(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Return the text that a task which waits for a person shows in the UI."""
+        return str(self.get(f"{_task_path(dag_id, run_id, task_id, -1)}/hitlDetails")["body"])
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task that waits for a person, as a user does in the UI."""
+        path = f"{_task_path(dag_id, run_id, task_id, -1)}/hitlDetails"
+        self.patch(path, {"chosen_options": [option], "params_input": {}})
 
     def clear(
         self, dag_id: str, run_id: str, task_ids: Iterable[str | tuple[str, int]], *, downstream: bool = False

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from devtools.airflow_client import WAITS_FOR_A_PERSON
 from devtools.demo import DAGS
 from example_dags import quantemplate_straight_through as quantemplate
 from example_dags import tamr_refresh as tamr
@@ -51,6 +52,7 @@ WAITING = {
     "trac_flow_run": {"run_flow"},
     "trac_review": set(),
     "taskflow": {"load", "execute_pipeline"},
+    "approved_release": {"cleanse.execute", "stage.run_operations", "release"},
 }
 #: The sensors that wait for a run, by DAG. The run may have ended before the sensor looks.
 SENSING = {
@@ -175,6 +177,29 @@ def test_the_release_comes_last(airflow: AirflowClient, examples: dict[str, str]
     tasks = airflow.task_instances("release_train", examples["release_train"])
     [release] = [task for task in tasks if task["task_id"] == "release"]
     assert all(task["end_date"] <= release["start_date"] for task in tasks if task is not release)
+
+
+def test_the_app_is_released_after_the_approval(airflow: AirflowClient, examples: dict[str, str]) -> None:
+    dag_id = "approved_release"
+    staged, approved, released = (
+        airflow.task(dag_id, examples[dag_id], task_id)
+        for task_id in ("stage.run_operations", "approve", "release")
+    )
+    assert staged["end_date"] <= approved["start_date"]
+    assert approved["end_date"] <= released["start_date"]
+    assert airflow.xcom(dag_id, examples[dag_id], "approve")["chosen_options"] == ["Approve"]
+    url = airflow.xcom(dag_id, examples[dag_id], "stage.run_operations")["url"]
+    assert url in airflow.question(dag_id, examples[dag_id], "approve")
+
+
+@pytest.mark.usefixtures("examples")
+def test_the_app_is_not_released_after_a_rejection(airflow: AirflowClient) -> None:
+    dag_id = "approved_release"
+    run_id = airflow.run(dag_id)
+    airflow.wait_for_task(dag_id, run_id, "approve", [WAITS_FOR_A_PERSON])
+    airflow.answer(dag_id, run_id, "approve", "Reject")
+    assert airflow.wait_for_run(dag_id, run_id) == "success"
+    assert airflow.task(dag_id, run_id, "release")["state"] == "skipped"
 
 
 def _as_the_sandbox_computes(source: Path) -> bytes:
