@@ -318,12 +318,12 @@ class AirflowClient:
 
     def question(self, dag_id: str, run_id: str, task_id: str) -> str:
         """Return the text that a task which waits for a person shows in the UI."""
-        return str(self.get(f"{_task_path(dag_id, run_id, task_id, -1)}/hitlDetails")["body"])
+        return str(self.get(_question_path(dag_id, run_id, task_id))["body"])
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
         """Answer a task that waits for a person, as a user does in the UI."""
-        path = f"{_task_path(dag_id, run_id, task_id, -1)}/hitlDetails"
-        self.patch(path, {"chosen_options": [option], "params_input": {}})
+        answer = {"chosen_options": [option], "params_input": {}}
+        self.patch(_question_path(dag_id, run_id, task_id), answer)
 
     def clear(
         self, dag_id: str, run_id: str, task_ids: Iterable[str | tuple[str, int]], *, downstream: bool = False
@@ -403,6 +403,10 @@ class AirflowClient:
         tasks = self.task_instances(dag_id, run_id)
         tasks.sort(key=lambda task: (task["start_date"] is None, task["start_date"] or "", task["task_id"]))
         return [_times(task, events.get((task["task_id"], task["map_index"]), [])) for task in tasks]
+
+
+def _question_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
 
 
 def _is_database_error(response: httpx.Response) -> bool:

@@ -79,7 +79,7 @@ def test_the_sources_may_be_the_output_of_a_task() -> None:
     def find_sources() -> list[str]:
         return ["s-1"]
 
-    group = tamr_refresh(source_ids=find_sources(), data_product_id="dp-1")  # type: ignore[arg-type]
+    group = tamr_refresh(source_ids=find_sources(), data_product_id="dp-1")
     assert order(group)["load"] == {"find_sources"}
 
 

@@ -60,7 +60,7 @@ def test_the_operations_may_be_the_output_of_a_task() -> None:
     def choose() -> list[str]:
         return ["populate_reports"]
 
-    group = toucan_refresh(source="x.csv", operations=choose())  # type: ignore[arg-type]
+    group = toucan_refresh(source="x.csv", operations=choose())
     assert order(group)["run_operations"] == {"upload", "choose"}
 
 
