@@ -49,13 +49,10 @@ def tamr_refresh(
     require_known_text(data_product_id=data_product_id)
     if workflow_id is not None:
         require_known_text(workflow_id=workflow_id)
-    publishing = {
-        "publish": (destination_ids, "destination_ids", data_product_id),
-        "publish_realtime": (realtime_destination_ids, "realtime_destination_ids", None),
-    }
-    for ids, name, _ in publishing.values():
-        if ids is not None:
-            require_known_texts(**{name: ids})
+    if destination_ids is not None:
+        require_known_texts(destination_ids=destination_ids)
+    if realtime_destination_ids is not None:
+        require_known_texts(realtime_destination_ids=realtime_destination_ids)
     # All four operators take the same common arguments.
     [common] = distribute(arguments, TamrUpdateDataProductOperator)
     with TaskGroup(group_id=group_id) as group:
@@ -68,7 +65,10 @@ def tamr_refresh(
             workflow = TamrRunWorkflowOperator(task_id="run_workflow", workflow_id=workflow_id, **common)
             last >> workflow
             last = workflow
-        for task_id, (ids, _, product) in publishing.items():
+        for task_id, ids, product in (
+            ("publish", destination_ids, data_product_id),
+            ("publish_realtime", realtime_destination_ids, None),
+        ):
             if ids is not None:
                 last >> TamrPublishOperator.partial(
                     task_id=task_id,

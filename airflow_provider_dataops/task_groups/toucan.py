@@ -10,7 +10,7 @@ from airflow_provider_dataops.operators.toucan import (
     ToucanRunOperationsOperator,
     ToucanUploadDataSourceOperator,
 )
-from airflow_provider_dataops.platforms.toucan.work import STAGING
+from airflow_provider_dataops.platforms.toucan.work import STAGING, check_stage
 from airflow_provider_dataops.task_groups.base import distribute, require_known_text, require_known_texts
 
 if TYPE_CHECKING:
@@ -49,8 +49,11 @@ def toucan_refresh(
     require_known_text(source=source)
     if filename is not None:
         require_known_text(filename=filename)
-    if operations is not None and not isinstance(operations, str):
+    if isinstance(operations, str):
+        require_known_text(operations=operations)
+    elif operations is not None:
         require_known_texts(operations=operations)
+    check_stage(stage)
     for_upload, for_operations = distribute(
         arguments, ToucanUploadDataSourceOperator, ToucanRunOperationsOperator
     )

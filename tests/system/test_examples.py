@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from devtools.airflow_client import WAITS_FOR_A_PERSON
 from devtools.demo import DAGS
 from example_dags import quantemplate_straight_through as quantemplate
 from example_dags import tamr_refresh as tamr
 from example_dags import trac_model_run as trac
+from tests.system.scenes import APPROVAL, APPROVED, REJECTED
 from tests.unit.task_classes import class_of
 
 if TYPE_CHECKING:
@@ -180,26 +180,22 @@ def test_the_release_comes_last(airflow: AirflowClient, examples: dict[str, str]
 
 
 def test_the_app_is_released_after_the_approval(airflow: AirflowClient, examples: dict[str, str]) -> None:
-    dag_id = "approved_release"
     staged, approved, released = (
-        airflow.task(dag_id, examples[dag_id], task_id)
-        for task_id in ("stage.run_operations", "approve", "release")
+        airflow.task(APPROVED, examples[APPROVED], task_id)
+        for task_id in ("stage.run_operations", APPROVAL, "release")
     )
     assert staged["end_date"] <= approved["start_date"]
     assert approved["end_date"] <= released["start_date"]
-    assert airflow.xcom(dag_id, examples[dag_id], "approve")["chosen_options"] == ["Approve"]
-    url = airflow.xcom(dag_id, examples[dag_id], "stage.run_operations")["url"]
-    assert url in airflow.question(dag_id, examples[dag_id], "approve")
+    assert airflow.xcom(APPROVED, examples[APPROVED], APPROVAL)["chosen_options"] == ["Approve"]
+    url = airflow.xcom(APPROVED, examples[APPROVED], "stage.run_operations")["url"]
+    assert url in airflow.question(APPROVED, examples[APPROVED], APPROVAL)
 
 
 @pytest.mark.usefixtures("examples")
 def test_the_app_is_not_released_after_a_rejection(airflow: AirflowClient) -> None:
-    dag_id = "approved_release"
-    run_id = airflow.run(dag_id)
-    airflow.wait_for_task(dag_id, run_id, "approve", [WAITS_FOR_A_PERSON])
-    airflow.answer(dag_id, run_id, "approve", "Reject")
-    assert airflow.wait_for_run(dag_id, run_id) == "success"
-    assert airflow.task(dag_id, run_id, "release")["state"] == "skipped"
+    assert airflow.wait_for_run(APPROVED, REJECTED) == "success"
+    assert airflow.task(APPROVED, REJECTED, "stage.run_operations")["state"] == "success"
+    assert airflow.task(APPROVED, REJECTED, "release")["state"] == "skipped"
 
 
 def _as_the_sandbox_computes(source: Path) -> bytes:

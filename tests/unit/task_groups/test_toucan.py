@@ -65,7 +65,15 @@ def test_the_operations_may_be_the_output_of_a_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("source", ""), ("filename", ""), ("operations", []), ("operations", ["", "release"])]
+    ("name", "value"),
+    [
+        ("source", ""),
+        ("filename", ""),
+        ("operations", []),
+        ("operations", ""),
+        ("operations", ["", "release"]),
+        ("stage", "production"),
+    ],
 )
 def test_a_wrong_argument_is_an_error_and_adds_no_task(dag: DAG, name: str, value: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=name):
