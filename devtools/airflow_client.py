@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import httpx
 
 TERMINAL_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+#: The state of a task that waits for a person's answer, from Airflow 3.3 on.
+WAITS_FOR_A_PERSON = "awaiting_input"
 _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_retry", "up_for_reschedule")
 
 # On SQLite, the api-server sometimes fails to get the database's lock; see devtools/airflow_stack.py.
@@ -318,6 +320,15 @@ class AirflowClient:
         """Mark a task instance `success`, `failed` or `skipped`, as a user does in the UI."""
         self.patch(_task_path(dag_id, run_id, task_id, map_index), {"new_state": state})
 
+    def question(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Return the text that a task which waits for a person shows in the UI."""
+        return str(self.get(_question_path(dag_id, run_id, task_id))["body"])
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer a task that waits for a person, as a user does in the UI."""
+        answer = {"chosen_options": [option], "params_input": {}}
+        self.patch(_question_path(dag_id, run_id, task_id), answer)
+
     def clear(
         self, dag_id: str, run_id: str, task_ids: Iterable[str | tuple[str, int]], *, downstream: bool = False
     ) -> None:
@@ -396,6 +407,10 @@ class AirflowClient:
         tasks = self.task_instances(dag_id, run_id)
         tasks.sort(key=lambda task: (task["start_date"] is None, task["start_date"] or "", task["task_id"]))
         return [_times(task, events.get((task["task_id"], task["map_index"]), [])) for task in tasks]
+
+
+def _question_path(dag_id: str, run_id: str, task_id: str) -> str:
+    return f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
 
 
 def _is_database_error(response: httpx.Response) -> bool:

@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from dataops_sandbox import Sandbox
-from devtools.airflow_client import AirflowClient, TaskTimes
+from devtools.airflow_client import WAITS_FOR_A_PERSON, AirflowClient, TaskTimes
 from devtools.airflow_stack import AirflowStack, StackError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ DAGS = (
     "trac_flow_run",
     "trac_review",
     "taskflow",
+    "approved_release",
     "release_train",
 )
 STATE_FOLDER = ROOT / ".demo"
@@ -117,6 +118,8 @@ def drive(client: AirflowClient, dag_ids: tuple[str, ...] = DAGS) -> bool:
                 if state not in ("none", seen.get((dag_id, name))):
                     print(f"{passed:7.1f}  {dag_id:<{width}}  {name:<40} {state}", flush=True)
                     seen[dag_id, name] = state
+                    if state == WAITS_FOR_A_PERSON:
+                        client.answer(dag_id, run_id, task["task_id"], "Approve")
             if ended:
                 del open_runs[dag_id]
         time.sleep(0.3)

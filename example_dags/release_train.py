@@ -27,7 +27,6 @@ from airflow_provider_dataops.operators.quantemplate import (
     QuantemplateUploadDatasetOperator,
 )
 from airflow_provider_dataops.operators.tailer import TailerLaunchJobOperator
-from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator, TamrUpdateDataProductOperator
 from airflow_provider_dataops.operators.toucan import (
     ToucanPopulateOperator,
     ToucanPreprocessOperator,
@@ -35,6 +34,7 @@ from airflow_provider_dataops.operators.toucan import (
     ToucanUploadDataSourceOperator,
 )
 from airflow_provider_dataops.operators.trac import TracImportModelOperator, TracRunModelOperator
+from airflow_provider_dataops.task_groups import tamr_refresh
 
 DATA = Path(__file__).parent / "data"
 
@@ -100,11 +100,13 @@ with DAG(
         logical_date=DAY,
     )
 
-    with TaskGroup("customers") as customers:
-        load = TamrLoadSourceOperator.partial(task_id="load").expand(
-            source_id=["src_customers", "src_orders", "src_suppliers"]
-        )
-        load >> TamrUpdateDataProductOperator(task_id="update", data_product_id="dp_customers")
+    # [START howto_tamr_refresh]
+    customers = tamr_refresh(
+        group_id="customers",
+        source_ids=["src_customers", "src_orders", "src_suppliers"],
+        data_product_id="dp_customers",
+    )
+    # [END howto_tamr_refresh]
 
     with TaskGroup("positions") as positions:
         receive = QuantemplateUploadDatasetOperator(

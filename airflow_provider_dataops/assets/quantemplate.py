@@ -1,4 +1,4 @@
-"""The URIs of Quantemplate's datasets and outputs, for assets."""
+"""The URIs of Quantemplate's datasets, pipelines and outputs, for assets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ def quantemplate_uri(
     output_name: str | None = None,
     host: str = HOST,
 ) -> str:
-    """Return the URI of a dataset, or of an output of a pipeline.
+    """Return the URI of a dataset, of a pipeline, or of an output of a pipeline.
+
+    The URI of a pipeline stands for its executions, such as for an event trigger.
 
     :param organisation_id: the organisation, ``c-…``.
     :param dataset_id: the dataset, ``d-…``.
     :param pipeline_id: the pipeline, ``p-…``, instead of ``dataset_id``.
-    :param output_name: the name of the pipeline's output.
+    :param output_name: the name of one of the pipeline's outputs.
     :param host: the host or the base URL of the API, as in the connection.
     :raises InvalidArgumentError: with the name of the wrong argument.
     """
@@ -32,8 +34,10 @@ def quantemplate_uri(
         if output_name is not None:
             raise InvalidArgumentError("output_name needs pipeline_id; given: dataset_id")
         return NAMES.dataset(namespace, "dataset", dataset_id).uri
+    if output_name is None:
+        return NAMES.dataset(namespace, "pipeline", str(pipeline_id)).uri
     require_text(output_name=output_name)
-    return NAMES.dataset(namespace, "pipeline", str(pipeline_id), "output", str(output_name)).uri
+    return NAMES.dataset(namespace, "pipeline", str(pipeline_id), "output", output_name).uri
 
 
 _ASSETS = PlatformAssets(NAMES, quantemplate_uri)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import ObjectStoragePath
+from airflow.sdk.io import has_fs
 
 from airflow_provider_dataops.core.arguments import require_text
 from airflow_provider_dataops.core.paths import local_path
@@ -26,6 +27,15 @@ log = logging.getLogger(__name__)
 
 #: A file in an object store is read in blocks of this many bytes.
 BLOCK_BYTES = 8 * 1024 * 1024
+#: The package with Airflow's client of an object store, by the scheme of its URLs.
+PACKAGES = {
+    "s3": "apache-airflow-providers-amazon[s3fs]",
+    "s3a": "apache-airflow-providers-amazon[s3fs]",
+    "gs": "apache-airflow-providers-google",
+    "gcs": "apache-airflow-providers-google",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+    "abfss": "apache-airflow-providers-microsoft-azure",
+}
 #: A path with one of these characters is a pattern.
 _WILD = re.compile(r"[*?\[]")
 
@@ -116,12 +126,37 @@ def look(path: Path | ObjectStoragePath) -> Found | None:
 def locate(where: str) -> Path | ObjectStoragePath:
     """Return the path for a string. A ``file://`` URL, or a string without a scheme, is a local path.
 
-    :raises InvalidArgumentError: if the URL's scheme is unknown, or the home folder for ``~`` is unknown.
+    :raises InvalidArgumentError: if the URL's scheme is unknown, a package for it is missing, or the home
+        folder for ``~`` is unknown.
+    :raises FileAccessError: if Airflow cannot open the store, for instance because its connection is missing.
     """
     try:
-        return local_path(where) or ObjectStoragePath(where)
+        local = local_path(where)
+        if local is not None:
+            return local
+        path = ObjectStoragePath(where)
     except (ValueError, RuntimeError) as error:
         raise InvalidArgumentError(f"{where!r} is not a valid path or URL: {error}") from error
+    _require_client(path)
+    return path
+
+
+def _require_client(path: ObjectStoragePath) -> None:
+    """Check that Airflow has a client for an object store.
+
+    :raises InvalidArgumentError: with the name of the missing package.
+    """
+    try:
+        with access(path):
+            _ = path.fs
+    except FileAccessError as error:
+        # A provider may need a package that is not among its own dependencies, as Amazon's needs s3fs.
+        if has_fs(path.protocol) and not isinstance(error.__cause__, ImportError):
+            raise
+        package = PACKAGES.get(path.protocol, "an Airflow provider for such URLs")
+        raise InvalidArgumentError(
+            f"{str(path)!r} needs a package that is not installed on this machine: {package}"
+        ) from error
 
 
 def source(where: str, argument: str = "source") -> StoredFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import tracemalloc
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -261,6 +262,43 @@ def test_a_dataset_is_uploaded_from_the_store_and_downloaded_to_it(
     assert hook.upload_dataset(source=where, dataset_id="d-claims") == len(content)
     hook.download_dataset(dataset_id="d-claims", destination=folder.url("out.csv"))
     assert folder.read("out.csv") == content
+
+
+def test_files_of_data_sources_are_uploaded_from_the_store(toucan: Bench, folder: Folder) -> None:
+    for name in ("a.csv", "b.csv"):
+        folder.write(name, f"{name}\n".encode())
+    toucan.hook().upload_data_source(source=folder.url("*.csv"))
+    uploaded = {upload.filename: upload.content.sha256 for upload in toucan.store.uploads}
+    assert uploaded == {name: sha256(f"{name}\n".encode()).hexdigest() for name in ("a.csv", "b.csv")}
+
+
+def test_a_file_and_a_dataset_are_stored_in_trac_from_the_store_and_downloaded_to_it(
+    trac: Bench, folder: Folder
+) -> None:
+    hook = trac.hook()
+    file = hook.create_small_file(source=folder.write("model.bin", b"\x00\xff"))
+    hook.download_file(file, destination=folder.url("model-back.bin"))
+    assert folder.read("model-back.bin") == b"\x00\xff"
+    schema = {
+        "schemaType": "TABLE_SCHEMA",
+        "table": {"fields": [{"fieldName": "name", "fieldOrder": 0, "fieldType": "STRING"}]},
+    }
+    dataset = hook.create_small_dataset(source=folder.write("in.csv", b"name\nx\n"), schema=schema)
+    hook.download_data(dataset, destination=folder.url("out.csv"))
+    assert folder.read("out.csv").splitlines() == [b"name", b"x"]
+
+
+@pytest.mark.usefixtures("warm")
+def test_a_large_file_takes_less_memory_than_its_size(folder: Folder) -> None:
+    # The sizes of blocks and parts are those of users, so this is more than one part and one block.
+    size = 72 * MIB
+    with serving(sending(size)) as platform, memory() as most:
+        with destination(folder.url("x.csv")) as file:
+            download(platform.url, file)
+        assert most() < 64 * MIB
+    with serving(taking) as platform, memory() as most:
+        upload(platform.url, folder.url("x.csv"))
+        assert most() < 64 * MIB
 
 
 class TestFailingStore:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dataops_sandbox import Sandbox
+from devtools.airflow_client import WAITS_FOR_A_PERSON
 from devtools.airflow_stack import AirflowStack
 from devtools.demo import DAGS
 from tests.system import evidence, planted
-from tests.system.scenes import Stage
+from tests.system.scenes import APPROVAL, APPROVED, REJECTED, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,10 @@ def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
     sandbox_server.tamr.configure(slots=100)
     airflow.wait_for_dags(DAGS)
     runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}
+    airflow.trigger(APPROVED, run_id=REJECTED)
+    for run_id, option in ((runs[APPROVED], "Approve"), (REJECTED, "Reject")):
+        airflow.wait_for_task(APPROVED, run_id, APPROVAL, [WAITS_FOR_A_PERSON], timeout=480)
+        airflow.answer(APPROVED, run_id, APPROVAL, option)
     for dag_id, run_id in runs.items():
         # On a busy machine, all these tasks together take minutes.
         airflow.wait_for_run(dag_id, run_id, timeout=480)

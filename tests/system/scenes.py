@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from devtools.airflow_client import AirflowClient
 
 TASK = "wait"
+#: The example in which a task waits for a person, that task, and the id of a run in which the person rejects.
+APPROVED, APPROVAL, REJECTED = "approved_release", "approve", "rejected"
 # In a session, no resource is used twice.
 _numbers = count(1)
 

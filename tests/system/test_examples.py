@@ -15,6 +15,7 @@ from devtools.demo import DAGS
 from example_dags import quantemplate_straight_through as quantemplate
 from example_dags import tamr_refresh as tamr
 from example_dags import trac_model_run as trac
+from tests.system.scenes import APPROVAL, APPROVED, REJECTED
 from tests.unit.task_classes import class_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ WAITING = {
     "trac_flow_run": {"run_flow"},
     "trac_review": set(),
     "taskflow": {"load", "execute_pipeline"},
+    "approved_release": {"cleanse.execute", "stage.run_operations", "release"},
 }
 #: The sensors that wait for a run, by DAG. The run may have ended before the sensor looks.
 SENSING = {
@@ -176,6 +178,25 @@ def test_the_release_comes_last(airflow: AirflowClient, examples: dict[str, str]
     tasks = airflow.task_instances("release_train", examples["release_train"])
     [release] = [task for task in tasks if task["task_id"] == "release"]
     assert all(task["end_date"] <= release["start_date"] for task in tasks if task is not release)
+
+
+def test_the_app_is_released_after_the_approval(airflow: AirflowClient, examples: dict[str, str]) -> None:
+    staged, approved, released = (
+        airflow.task(APPROVED, examples[APPROVED], task_id)
+        for task_id in ("stage.run_operations", APPROVAL, "release")
+    )
+    assert staged["end_date"] <= approved["start_date"]
+    assert approved["end_date"] <= released["start_date"]
+    assert airflow.xcom(APPROVED, examples[APPROVED], APPROVAL)["chosen_options"] == ["Approve"]
+    url = airflow.xcom(APPROVED, examples[APPROVED], "stage.run_operations")["url"]
+    assert url in airflow.question(APPROVED, examples[APPROVED], APPROVAL)
+
+
+@pytest.mark.usefixtures("examples")
+def test_the_app_is_not_released_after_a_rejection(airflow: AirflowClient) -> None:
+    assert airflow.wait_for_run(APPROVED, REJECTED) == "success"
+    assert airflow.task(APPROVED, REJECTED, "stage.run_operations")["state"] == "success"
+    assert airflow.task(APPROVED, REJECTED, "release")["state"] == "skipped"
 
 
 def _as_the_sandbox_computes(source: Path) -> bytes:

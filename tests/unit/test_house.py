@@ -13,7 +13,7 @@ from airflow_provider_dataops.registry import PLATFORMS
 
 PACKAGE = airflow_provider_dataops.__name__
 ROOT = Path(airflow_provider_dataops.__file__).parent
-ROLES = ("tasks", "hooks", "operators", "sensors", "triggers", "links")
+ROLES = ("tasks", "hooks", "operators", "sensors", "triggers", "links", "task_groups")
 #: The layers from the inside to the outside. A folder may import the layers before its own. It may also
 #: import folders of its own layer, except in the middle layer.
 LAYERS = (
@@ -73,11 +73,13 @@ def test_a_platform_imports_no_other_platform(path: str) -> None:
             assert module.split(".")[2] == folder, f"{path} imports {module}"
 
 
-#: The registry, the provider's metadata and a platform's own modules may name platforms.
+#: The registry, the provider's metadata, the public names of the task groups, and a platform's own modules
+#: may name platforms.
 SHARED = [
     path
     for path in FILES
-    if path not in {"registry", "provider_info"} and not set(path.split("/")) & set(PLATFORMS)
+    if path not in {"registry", "provider_info", "task_groups/__init__"}
+    and not set(path.split("/")) & set(PLATFORMS)
 ]
 
 

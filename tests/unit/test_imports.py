@@ -45,7 +45,7 @@ def test_the_provider_info_loads_only_the_forms_of_the_platforms() -> None:
 
 
 def test_a_dag_file_loads_no_module_that_only_a_running_task_needs() -> None:
-    loaded = loaded_by(f"import airflow.sdk, {modules('operators', 'sensors')}")
+    loaded = loaded_by(f"import airflow.sdk, {modules('operators', 'sensors')}, {OURS}.task_groups")
     assert f"{OURS}.operators.tamr" in loaded
     assert not {
         m for m in loaded if m.partition(".")[0] in HTTP_LIBRARIES or m.startswith("airflow.triggers")

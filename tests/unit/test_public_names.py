@@ -120,6 +120,16 @@ ASSETS: dict[str, str] = {
 RUN_ARGUMENTS = {"wait_for_completion", "deferrable", "poll_interval", "timeout", "durable"}
 
 
+#: The functions of ``task_groups`` with their arguments. Further arguments go to the tasks.
+TASK_GROUPS: dict[str, str] = {
+    "tamr_refresh": "source_ids data_product_id workflow_id destination_ids realtime_destination_ids "
+    "group_id",
+    "quantemplate_straight_through": "source dataset_id pipeline_id destination output_id output_name "
+    "group_id",
+    "toucan_refresh": "source filename operations stage group_id",
+}
+
+
 def named(kind: str, platform: str, name: str) -> Any:
     return getattr(importlib.import_module(f"{PACKAGE}.{kind}.{platform}"), name)
 
@@ -192,6 +202,16 @@ STARTING = [
 @pytest.mark.parametrize(("platform", "name"), STARTING)
 def test_each_operator_that_starts_a_run_takes_the_common_arguments(platform: str, name: str) -> None:
     assert set(accepted(named("operators", platform, name))) >= RUN_ARGUMENTS
+
+
+@pytest.mark.parametrize(("name", "arguments"), TASK_GROUPS.items())
+def test_a_task_group_keeps_its_arguments(name: str, arguments: str) -> None:
+    function = getattr(importlib.import_module(f"{PACKAGE}.task_groups"), name)
+    known = inspect.signature(function).parameters
+    assert set(arguments.split()) <= set(known)
+    assert all(known[argument].kind is inspect.Parameter.KEYWORD_ONLY for argument in arguments.split())
+    assert known["group_id"].default == name
+    assert inspect.Parameter.VAR_KEYWORD in {parameter.kind for parameter in known.values()}
 
 
 def types_in_the_docs() -> list[Any]:

@@ -244,8 +244,13 @@ class QuantemplateApi(Api):
         """
         return self._list(organisation_id, pipeline_id, lambda reply: read_executions(reply).whole())
 
-    def listed(self, organisation_id: str, pipeline_id: str, after: int) -> Exchange[Listed[Execution]]:
-        """Return the executions of a pipeline with a run number above a number."""
+    def listed(
+        self, organisation_id: str, pipeline_id: str, after: int | None = None
+    ) -> Exchange[Listed[Execution]]:
+        """Return the executions of a pipeline.
+
+        :param after: return only the executions with a run number above this number.
+        """
         return self._list(organisation_id, pipeline_id, partial(read_executions, after=after))
 
     def snapshots(

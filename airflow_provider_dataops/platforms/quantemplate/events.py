@@ -47,8 +47,8 @@ class QuantemplateExecutionFeed(RunFeed):
         """
         organisation_id = api.organisation(self.organisation_id)
         ended = dict(before.ended) if before is not None else {}
-        which = {} if before is None else {"after": before.memory}
-        listed = yield from api.listed(organisation_id, self.pipeline_id, **which)
+        after = None if before is None else before.memory
+        listed = yield from api.listed(organisation_id, self.pipeline_id, after)
         for execution in listed.found:
             if execution.state.is_final and execution.id not in ended:
                 ended[execution.id] = Ended.of(

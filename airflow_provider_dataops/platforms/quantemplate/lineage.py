@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 #: The host of Quantemplate's own API.
 HOST = "fabric.prod.quantemplate.com"
 
-NAMES = Names("quantemplate", "ORGANISATION", ("dataset/DATASET", "pipeline/PIPELINE/output/OUTPUT"))
+NAMES = Names(
+    "quantemplate",
+    "ORGANISATION",
+    ("dataset/DATASET", "pipeline/PIPELINE", "pipeline/PIPELINE/output/OUTPUT"),
+)
 
 
 def lineage_of_execution(namespace: str, details: JsonObject) -> Lineage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 from airflow.sdk.io import attach
@@ -134,6 +135,38 @@ def test_an_invalid_path_is_rejected(where: str, words: str) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("scheme", "words"),
+    [
+        ("s3", r"apache-airflow-providers-amazon\[s3fs\]"),
+        ("gs", "apache-airflow-providers-google"),
+        ("abfs", "apache-airflow-providers-microsoft-azure"),
+        ("hdfs", "an Airflow provider"),
+    ],
+)
+class TestMissingPackage:
+    def raises(self, scheme: str, words: str) -> None:
+        where = f"{scheme}://{uuid4()}@bucket/x.csv"
+        for find in (source, sources):
+            with pytest.raises(InvalidArgumentError, match=words) as caught:
+                find(where)
+            assert caught.value.permanent
+        with pytest.raises(InvalidArgumentError, match=words), destination(where):
+            pass
+
+    def test_is_named_if_there_is_no_provider(self, mocker: MockerFixture, scheme: str, words: str) -> None:
+        mocker.patch("airflow_provider_dataops.files.sources.has_fs", return_value=False)
+        mocker.patch("airflow.sdk.io.get_fs", side_effect=ValueError("No filesystem registered"))
+        self.raises(scheme, words)
+
+    def test_is_named_if_the_provider_cannot_import_it(
+        self, mocker: MockerFixture, scheme: str, words: str
+    ) -> None:
+        mocker.patch("airflow_provider_dataops.files.sources.has_fs", return_value=True)
+        mocker.patch("airflow.sdk.io.get_fs", side_effect=ImportError("requires the s3fs library"))
+        self.raises(scheme, words)
+
+
 class TestStoreThatFails:
     @pytest.fixture
     def broken(self, bucket: ObjectStoragePath, mocker: MockerFixture) -> str:
@@ -197,9 +230,12 @@ class TestStoreThatFails:
             receive(file, CSV)
         assert bucket.fs.cat_file(f"{bucket.path}/x.csv") == CSV
 
-    def test_raises_a_file_error_for_an_unknown_connection(self) -> None:
-        with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: "):
+    def test_raises_a_file_error_for_an_unknown_connection(self, mocker: MockerFixture) -> None:
+        mocker.patch("airflow_provider_dataops.files.sources.has_fs", return_value=True)
+        mocker.patch("airflow.sdk.io.get_fs", side_effect=KeyError("no connection 'nobody'"))
+        with pytest.raises(FileAccessError, match=r"s3://.*bucket/x\.csv: .*'nobody'") as caught:
             source("s3://nobody@bucket/x.csv")
+        assert not caught.value.permanent
 
     def test_raises_a_file_error_if_it_is_a_disk(self, tmp_path: Path, mocker: MockerFixture) -> None:
         mocker.patch.object(type(tmp_path), "stat", side_effect=OSError(5, "Input/output error"))

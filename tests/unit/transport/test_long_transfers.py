@@ -137,7 +137,7 @@ def test_a_download_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureF
     content = bytes(600_000)
     worker.download(SlowSink(worker.clock), reply(body=content, headers={"Content-Length": "600000"}))
     assert messages(caplog) == [
-        "Downloaded 262 kB of 600 kB from Quantemplate (437 bytes/s, about 13 min left): claims.csv",
+        "Downloaded 1.0 MB of 2.4 MB from Quantemplate (1.7 kB/s, about 13 min left): claims.csv",
         "Downloaded 524 kB of 600 kB from Quantemplate (437 bytes/s, about 3 min left): claims.csv",
         "Downloaded all 600 kB from Quantemplate in 30 min (333 bytes/s): claims.csv",
     ]
