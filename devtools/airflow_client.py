@@ -19,6 +19,8 @@ _CLOCK_EVENTS = ("running", "deferred", "success", "failed", "skipped", "up_for_
 # On SQLite, the api-server sometimes fails to get the database's lock; see devtools/airflow_stack.py.
 _LOCKED_TRIES = 20
 _LOCKED_PAUSE = 0.25
+#: The seconds that a person takes at least to answer a question.
+_READING_TIME = 6.0
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -325,7 +327,12 @@ class AirflowClient:
         return str(self.get(_question_path(dag_id, run_id, task_id))["body"])
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
-        """Answer a task that waits for a person, as a user does in the UI."""
+        """Answer a task that waits for a person, as a user does in the UI, a few seconds after its question.
+
+        Airflow 3.3.2 fails a task that is answered before the scheduler has read that the task has left its
+        worker. The API does not show this moment.
+        """
+        self._sleep(_READING_TIME)
         answer = {"chosen_options": [option], "params_input": {}}
         self.patch(_question_path(dag_id, run_id, task_id), answer)
 
