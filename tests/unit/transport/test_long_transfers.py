@@ -134,12 +134,12 @@ def test_an_upload_of_a_form_logs_its_progress(worker: Worker, caplog: pytest.Lo
 
 def test_a_download_logs_its_progress(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    content = bytes(600_000)
-    worker.download(SlowSink(worker.clock), reply(body=content, headers={"Content-Length": "600000"}))
+    content = bytes(2_400_000)
+    worker.download(SlowSink(worker.clock), reply(body=content, headers={"Content-Length": "2400000"}))
     assert messages(caplog) == [
         "Downloaded 1.0 MB of 2.4 MB from Quantemplate (1.7 kB/s, about 13 min left): claims.csv",
-        "Downloaded 524 kB of 600 kB from Quantemplate (437 bytes/s, about 3 min left): claims.csv",
-        "Downloaded all 600 kB from Quantemplate in 30 min (333 bytes/s): claims.csv",
+        "Downloaded 2.1 MB of 2.4 MB from Quantemplate (1.7 kB/s, about 3 min left): claims.csv",
+        "Downloaded all 2.4 MB from Quantemplate in 30 min (1.3 kB/s): claims.csv",
     ]
 
 
@@ -147,8 +147,8 @@ def test_a_download_of_unknown_size_logs_its_progress(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    worker.download(SlowSink(worker.clock), reply(body=bytes(600_000)))
-    assert messages(caplog)[0] == "Downloaded 262 kB from Quantemplate (437 bytes/s): claims.csv"
+    worker.download(SlowSink(worker.clock), reply(body=bytes(2_400_000)))
+    assert messages(caplog)[0] == "Downloaded 1.0 MB from Quantemplate (1.7 kB/s): claims.csv"
 
 
 BUSY = reply(503, headers={"Retry-After": "20"})
