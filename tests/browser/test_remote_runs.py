@@ -120,7 +120,7 @@ class TestInTheMenu:
         for platform in PLATFORMS:
             expect(page.locator("tr.run").filter(has_text=f"{platform}_default").first).to_be_visible()
         expect(row(page, "load_sources [0]")).to_contain_text("Deferred")
-        expect(row(page, "load_sources [1]")).to_contain_text(re.compile(r"triggerer \d+.*alive \d+\ss ago"))
+        expect(row(page, "load_sources [1]")).to_contain_text(re.compile(r"triggerer \d+.*alive \d+\ss\sago"))
         expect(row(page, "publish_reports")).to_contain_text("On a worker")
         expect(row(page, "import_model")).to_contain_text("adopted")
         expect(row(page, "build_portfolio")).to_contain_text(re.compile(r"running.*seen \d\d:\d\d:\d\d"))
@@ -138,7 +138,7 @@ class TestInTheMenu:
             dark = page.locator(".dataops-runs").evaluate("e => getComputedStyle(e).backgroundColor")
             assert dark != light
             show_one_dag(page)
-            pictures.of_page(page, "remote-runs-dark", height=HEIGHT)
+            pictures.of_page(page, "remote-runs-dark", height=HEIGHT - 140)
         finally:
             page.evaluate("localStorage.removeItem('theme')")
 
