@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.orm import aliased
 
 from airflow_provider_dataops.adapters.task_state import KEY
+from airflow_provider_dataops.lifecycle.published import PROGRESS_KEY, WATCH_KEY
 from airflow_provider_dataops.ui.view import ACTIVE, ENDED, KeptTask, readable_watch
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.json import JsonObject
 
-#: The key in the task state store of the value that describes what a task waits for.
-WATCH_KEY = "dataops_watch"
-#: The key of the XCom with the state that the task or its trigger saw last.
-PROGRESS_KEY = "dataops_progress"
 #: For how long the page shows a task after its end.
 LATELY = timedelta(hours=24)
 #: The page leaves out the ended tasks of a DAG run that was due earlier and has ended. Airflow's tables have

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.lifecycle.progress import interval
+from airflow_provider_dataops.lifecycle.published import FORMAT
 from airflow_provider_dataops.lifecycle.record import VERSION
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.json import JsonObject
 
-#: The format of the values that this release reads.
-FORMAT = 1
 #: The states of a task that waits for a remote run, or may do so again.
 ACTIVE = (
     "deferred",
@@ -247,6 +246,10 @@ def _is_recent(seen: float | None, now: float, patience: float) -> bool:
 def _last_seen(task: KeptTask, watch: JsonObject) -> JsonObject:
     """Return the state of the run as it was seen last, with the time."""
     progress = _ours(task.progress, "format", FORMAT)
+    seen_at, attached_at = _number(progress, "seen_at"), _number(watch, "attached_at")
+    if seen_at is not None and attached_at is not None and seen_at < attached_at:
+        # The trigger of an earlier try may live about a second longer than its try.
+        progress = {}
     sources = [
         source
         for source in (progress, watch)

@@ -21,8 +21,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import sessionmaker
 
 from airflow_provider_dataops.adapters.task_state import KEY
+from airflow_provider_dataops.lifecycle.published import PROGRESS_KEY, WATCH_KEY
 from airflow_provider_dataops.ui import app
-from airflow_provider_dataops.ui.query import PROGRESS_KEY, WATCH_KEY
 from devtools.postgres import Postgres, PostgresError
 from tests.kept_tasks import KeptTasks, create_tables
 from tests.kept_values import NOW, progress, record, watch

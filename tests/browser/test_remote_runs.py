@@ -14,7 +14,6 @@ from airflow_provider_dataops.adapters.task_state import KEY
 from airflow_provider_dataops.registry import PLATFORMS
 from tests.browser.chromium import new_profile
 from tests.browser.guarded import assign_teams, guarded, log_in
-from tests.browser.seeds import seed
 from tests.chaos.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -72,8 +71,6 @@ def dag_run(stack: AirflowStack, sandbox: Sandbox, sandbox_connections: None) ->
     for dag_id, task_id, index in DEFERRED:
         airflow.wait_for_task(dag_id, RUN, task_id, ["deferred"], map_index=index, timeout=300)
     stack.wait_until(lambda: has_run(airflow, "publish_reports"), timeout=300)
-    for dag_id in (DAG, DAG_OF_A_TEAM):
-        seed(airflow, dag_id, RUN)
     return RUN
 
 

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 import airflow_provider_dataops
 from airflow_provider_dataops.adapters.task_state import KEY
+from airflow_provider_dataops.lifecycle.published import PROGRESS_KEY, WATCH_KEY
 from airflow_provider_dataops.ui import app as module
 from airflow_provider_dataops.ui.app import create_app, patience
-from airflow_provider_dataops.ui.query import PROGRESS_KEY, WATCH_KEY
 from tests.kept_tasks import KeptTasks
 from tests.kept_values import NOW, progress, record, watch
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from airflow_provider_dataops.adapters.task_state import KEY
-from airflow_provider_dataops.ui.query import PROGRESS_KEY, WATCH_KEY, kept_tasks
+from airflow_provider_dataops.lifecycle.published import PROGRESS_KEY, WATCH_KEY
+from airflow_provider_dataops.ui.query import kept_tasks
 from airflow_provider_dataops.ui.view import ACTIVE, ENDED
 from tests.kept_tasks import KeptTasks
 from tests.kept_values import NOW, progress, record, watch

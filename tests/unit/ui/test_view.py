@@ -97,6 +97,12 @@ def test_the_state_is_the_one_seen_last_with_its_time(stored: dict[str, Any], st
     assert (found["state"], found["raw_state"], found["seen_at"], found["since"]) == state
 
 
+def test_what_an_earlier_try_has_published_is_not_shown() -> None:
+    earlier = progress(seen_at=ago(900), failing_since=ago(890), error="503 from the mill")
+    found = shown(watch=watch(attached_at=ago(600)), progress=earlier)
+    assert (found["state"], found["failing_since"], found["error"]) == (None, None, None)
+
+
 def test_a_task_without_a_watch_shows_what_its_record_says_and_nothing_more() -> None:
     found = shown(watch=None, record=record(adopted="guessed"))
     assert found["remote_id"] == "g-1"
