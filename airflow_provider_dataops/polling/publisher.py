@@ -66,7 +66,7 @@ class Publisher:
             self._task = None
 
     async def _store(self, trigger: BaseTrigger, progress: WaitProgress) -> None:
-        progress.published = progress.news
+        before, progress.published = progress.published, progress.news
         try:
             state = PublishedState.of(progress, SYSTEM_CLOCK)
             await astore_xcom(trigger.task_instance, PROGRESS_KEY, state.as_json())
@@ -78,6 +78,8 @@ class Publisher:
                     error,
                 )
             self._is_failing = True
+            # The next response to the trigger publishes the state again.
+            progress.published = before
         else:
             self._is_failing = False
 

@@ -60,16 +60,20 @@ class Publication:
         seen: dict[str, Any] = {}
         if state is not None and self._publishes_states:
             seen = {"state": state, "raw_state": raw_state, "seen_at": now}
-        wait = PublishedWait(
-            platform=task.conn_type,
-            title=task.platform,
-            noun=task.noun,
-            conn_id=task.conn_id,
-            attached_at=now,
-            **seen,
-            **fields,
-        )
-        if self._try(lambda: self._store.set(WATCH_KEY, wait.as_json())) and seen:
+
+        def store() -> None:
+            wait = PublishedWait(
+                platform=task.conn_type,
+                title=task.platform,
+                noun=task.noun,
+                conn_id=task.conn_id,
+                attached_at=now,
+                **seen,
+                **fields,
+            )
+            self._store.set(WATCH_KEY, wait.as_json())
+
+        if self._try(store) and seen:
             self.outline = outline
 
     def has_news(self, progress: WaitProgress) -> bool:
@@ -79,9 +83,13 @@ class Publication:
 
     def publish_state(self, progress: WaitProgress) -> None:
         """Publish the state of a waiting worker. This is one request to Airflow's API server."""
-        progress.published = progress.news
-        state = PublishedState.of(progress, SYSTEM_CLOCK)
-        self._try(lambda: store_xcom(self._ti, PROGRESS_KEY, state.as_json()))
+        before, progress.published = progress.published, progress.news
+
+        def store() -> None:
+            store_xcom(self._ti, PROGRESS_KEY, PublishedState.of(progress, SYSTEM_CLOCK).as_json())
+
+        if not self._try(store):
+            progress.published = before
 
     def _try(self, store: Callable[[], None]) -> bool:
         """Store a value, and return whether it was stored."""

@@ -98,6 +98,8 @@ async def _run_ended(
                 poller.leave(subscription)
                 subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
                 account.watch(subscription.settings_changed)
+                if not account.is_current(connection.api):
+                    return None
                 continue
             deaths = 0
             now = SYSTEM_CLOCK.monotonic()

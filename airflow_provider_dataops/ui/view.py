@@ -204,12 +204,11 @@ def mode_of(task: KeptTask, watch: JsonObject) -> str:
 
 def _is_earlier(task: KeptTask, watch: JsonObject) -> bool:
     """Return whether an earlier try stored the watch, and the present try has not stored its own yet."""
-    if task.task_state == "up_for_retry":
+    is_of_operator = watch.get("started_at") or watch.get("reattached")
+    is_next = task.task_state in ("scheduled", "queued") and not task.has_next_method and is_of_operator
+    if task.task_state == "up_for_retry" or is_next:
         return True
-    attached, is_of_operator = (
-        _number(watch, "attached_at"),
-        watch.get("started_at") or watch.get("reattached"),
-    )
+    attached = _number(watch, "attached_at")
     # A sensor in the mode "reschedule" stores its watch only once, but Airflow starts it again for each poke.
     return bool(is_of_operator and attached and task.began and attached < task.began)
 
@@ -246,10 +245,6 @@ def _is_recent(seen: float | None, now: float, patience: float) -> bool:
 def _last_seen(task: KeptTask, watch: JsonObject) -> JsonObject:
     """Return the state of the run as it was seen last, with the time."""
     progress = _ours(task.progress, "format", FORMAT)
-    seen_at, attached_at = _number(progress, "seen_at"), _number(watch, "attached_at")
-    if seen_at is not None and attached_at is not None and seen_at < attached_at:
-        # The trigger of an earlier try may live about a second longer than its try.
-        progress = {}
     sources = [
         source
         for source in (progress, watch)
@@ -274,6 +269,10 @@ def _estimate(watch: JsonObject, attached: float | None, now: float) -> float | 
     longest = _number(watch, "poll_interval")
     if not longest or attached is None:
         return None
+    is_sensor = not watch.get("started_at") and not watch.get("reattached")
+    if watch.get("condition") or (is_sensor and watch.get("mode") == "worker"):
+        # These waits do not look more often at first.
+        return longest
     return round(interval(max(0.0, now - attached), longest, 0.5), 1)
 
 

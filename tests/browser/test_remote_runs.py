@@ -210,6 +210,7 @@ def test_a_text_of_a_platform_is_no_html(page: Page) -> None:
             texts = ("title", "conn_id", "noun", "remote_id", "state", "raw_state", "map_label", "error")
             one.update(dict.fromkeys(texts, hostile))
             one["watcher"] = {**(one["watcher"] or {"kind": "worker"}), "host": hostile}
+        content["rows"][0].update(state=None, failing_since=content["now"] - 60)
         content["choices"]["state"] = [hostile]
         content["choices"]["platform"] = {hostile: hostile}
         route.fulfill(response=response, json=content)

@@ -119,16 +119,18 @@ const cells = {
   },
 
   "State as last seen"(row, {now}) {
-    if (!row.state) return [make("span", {class: "badge", "data-state": "none"}, "not recorded")];
+    const failing =
+      row.failing_since && row.waiting
+        ? small(`requests fail since ${clock(row.failing_since, now)}`, {class: "small bad", title: row.error})
+        : null;
+    if (!row.state) return [make("span", {class: "badge", "data-state": "none"}, "not recorded"), failing];
     const raw = row.raw_state && row.raw_state.toLowerCase() !== row.state ? ` (${row.raw_state})` : "";
     const since = row.since ? `In this state since ${clock(row.since, now)}, as far as it was looked at. ` : "";
     const title = `${since}Airflow stores the state when it changes, not at each request.`;
     return [
       make("span", {class: "badge", "data-state": row.state}, row.state + raw),
       small(`seen ${clock(row.seen_at, now)}, ${ago(row.seen_at, now)}`, {title}),
-      row.failing_since && row.waiting
-        ? small(`requests fail since ${clock(row.failing_since, now)}`, {class: "small bad", title: row.error})
-        : null,
+      failing,
     ];
   },
 

@@ -156,6 +156,17 @@ def test_an_error_is_logged_once_until_a_state_is_stored(
     assert all("The waits are not affected" in line for line in lines)
 
 
+def test_a_state_that_was_not_stored_is_stored_after_the_next_response(airflow: Airflow) -> None:
+    trigger = Trigger()
+    airflow.error = RuntimeError("503")
+    play(
+        (0.0, lambda: trigger.sees("A")),
+        (1.0, lambda: setattr(airflow, "error", None)),
+        (2.0, lambda: trigger.sees("A")),
+    )
+    assert airflow.states == [(0, "A")]
+
+
 def test_nothing_remains_when_the_event_loop_ends(airflow: Airflow) -> None:
     airflow.takes = 100.0
     trigger, waiting = Trigger(1), Trigger(2)

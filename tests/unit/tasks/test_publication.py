@@ -114,7 +114,9 @@ def test_an_error_is_logged_and_not_raised(
     monkeypatch.setattr(publication, "store_xcom", fail)
     made = publication_of(TASK, StateStore(superseded=True))
     publish_wait(made)
-    made.publish_state(waiting())
+    progress = waiting()
+    made.publish_state(progress)
+    assert progress.published != progress.news
     assert [record.levelname for record in caplog.records if "Remote runs" in record.message] == [
         "WARNING"
     ] * 2

@@ -97,12 +97,6 @@ def test_the_state_is_the_one_seen_last_with_its_time(stored: dict[str, Any], st
     assert (found["state"], found["raw_state"], found["seen_at"], found["since"]) == state
 
 
-def test_what_an_earlier_try_has_published_is_not_shown() -> None:
-    earlier = progress(seen_at=ago(900), failing_since=ago(890), error="503 from the mill")
-    found = shown(watch=watch(attached_at=ago(600)), progress=earlier)
-    assert (found["state"], found["failing_since"], found["error"]) == (None, None, None)
-
-
 def test_a_task_without_a_watch_shows_what_its_record_says_and_nothing_more() -> None:
     found = shown(watch=None, record=record(adopted="guessed"))
     assert found["remote_id"] == "g-1"
@@ -211,6 +205,10 @@ def test_the_interval_is_estimated_only_if_somebody_looks() -> None:
     assert shown()["looks_every"] == 30.0
     assert shown(watch=watch(attached_at=ago(100)))["looks_every"] == 14.0
     assert shown(watch=watch(poll_interval=None))["looks_every"] is None
+    condition = watch(attached_at=ago(10), started_at=None, run_id=None, condition="no active job")
+    assert shown(watch=condition)["looks_every"] == 30.0
+    sensor = watch(attached_at=ago(10), started_at=None, mode="worker")
+    assert shown(task_state="running", worker_seen=ago(1), watch=sensor)["looks_every"] == 30.0
     assert shown(triggerer_state="failed")["looks_every"] is None
 
 
@@ -226,6 +224,9 @@ def test_a_watch_of_an_earlier_try_is_marked() -> None:
     assert shown(began=ago(5))["earlier_try"]
     assert shown(began=ago(5), watch=watch(started_at=None, reattached=True))["earlier_try"]
     assert shown(task_state="up_for_retry")["earlier_try"]
+    # A retry or a Clear has put the task into the queue again.
+    assert shown(task_state="queued")["earlier_try"]
+    assert not shown(task_state="queued", has_next_method=True)["earlier_try"]
     # A sensor: Airflow starts it again for each poke.
     assert not shown(began=ago(5), watch=watch(started_at=None))["earlier_try"]
     assert not shown(task_state="up_for_reschedule", watch=watch(started_at=None))["earlier_try"]
