@@ -92,19 +92,19 @@ class _Reader:
         self._connection: SharedConnection | None = None
         self._opened = AsyncExitStack()
         self._before: Listing | None = None
-        self._account_key = ""
+        self._followed: tuple[str, str] | None = None
         self._logged = ""
 
     async def next(self, account: Account) -> tuple[FeedSnapshot | None, float]:
         """Poll once. Return the snapshot, or ``None`` after an error, and the pause until the next poll."""
         try:
-            connection = await self._connected(account)
+            api, connection = await self._connected(account)
         except Exception as error:
             # Airflow raises many kinds of exceptions if it cannot read the connection.
             log.error("Connection %s cannot be used: %r; %s", self._feed.conn_id, error, _AGAIN)
             return None, UNUSABLE_PAUSE
         try:
-            return await self._poll(connection)
+            return await self._poll(api, connection)
         except DataOpsError as error:
             # The connection lacks a value that the trigger needs, or names a file that does not exist.
             log.error("%s; %s", error, _AGAIN)
@@ -116,23 +116,26 @@ class _Reader:
         """Leave the connection that other triggers may use, too."""
         await self._opened.aclose()
 
-    async def _connected(self, account: Account) -> SharedConnection:
-        """Return the connection. It stays open between two polls, with its token and its circuit breaker."""
+    async def _connected(self, account: Account) -> tuple[Api, SharedConnection]:
+        """Return the platform with the present settings, and the connection.
+
+        The connection stays open between two polls, with its token and its circuit breaker. Another Airflow
+        connection with the same credentials may share it. So its settings may have other default ids.
+        """
         is_refused = self._progress.refusals > 0
+        api = await account.api(after_refusal=is_refused)
         if self._connection is None or is_refused or not account.is_current(self._connection.api):
-            api = await account.api(after_refusal=is_refused)
             opened = AsyncExitStack()
             self._connection = await opened.enter_async_context(shared(api))
             await self._opened.aclose()
             self._opened = opened
-        return self._connection
+        return api, self._connection
 
-    async def _poll(self, connection: SharedConnection) -> tuple[FeedSnapshot | None, float]:
-        api, chance = connection.api, SYSTEM_CLOCK.random()
-        if self._account_key != api.settings.account_key:
-            # Another URL or account may have other runs with the same ids.
-            self._before, self._account_key = None, api.settings.account_key
-        scope = self._feed.scope(api)
+    async def _poll(self, api: Api, connection: SharedConnection) -> tuple[FeedSnapshot | None, float]:
+        chance, scope = SYSTEM_CLOCK.random(), self._feed.scope(api)
+        if self._followed != (api.settings.account_key, scope):
+            # Another URL, account or tenant may have other runs with the same ids.
+            self._before, self._followed = None, (api.settings.account_key, scope)
         try:
             listing = await connection.ask(self._feed.poll(api, self._before), group=id(self._feed))
         except ApiError as error:

@@ -190,6 +190,22 @@ class TestAConnection:
         assert polled.poll(100.0) == []
         assert caplog.text.count("organisation_id is empty") == 2
 
+    def test_with_other_default_ids_and_the_same_credentials_begins_anew(self, polled: Feeds) -> None:
+        polled.feed.scope = lambda api: api.settings.link_template
+
+        def change() -> None:
+            polled.settings = {"link_template": "other"}
+
+        found = polled.poll(310.0, {70.0: change})
+        assert [(one.scope, one.listing.memory) for _, one in found] == [
+            ("", 1),
+            ("", 2),
+            ("other", 1),
+            ("other", 2),
+            ("other", 3),
+            ("other", 4),
+        ]
+
     def test_with_other_settings_begins_anew(self, polled: Feeds) -> None:
         def change() -> None:
             polled.settings = {"base_url": "https://other.invalid"}
