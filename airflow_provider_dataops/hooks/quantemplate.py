@@ -139,12 +139,12 @@ class QuantemplateHook(DataOpsHook[QuantemplateApi]):
                     pipeline_id=pipeline_id, execution_id=execution_id, organisation_id=organisation_id
                 )
                 output = choose_output(execution, output_name)
-                output_id, output_name = output.id, output.name.strip()
+                output_id, output_name = output.id, output.name
             self.run(self.api.download_output(organisation_id, pipeline_id, execution_id, output_id, file))
         # Lineage names an output by its name, which is not known if the user gave only the id.
         read = (
             [self._dataset(organisation_id, "pipeline", pipeline_id, "output", output_name)]
-            if output_name
+            if output_name and output_name.strip()
             else []
         )
         self.report(read, [file_dataset(destination, file.size)])

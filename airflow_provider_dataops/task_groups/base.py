@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 WAIT = "wait_for_completion"
 #: The arguments of operators that a group sets itself.
 OF_THE_GROUP = ("task_id", "task_group", "dag", WAIT)
+#: These belong to one task of a group: a DAG that waits for an outlet would otherwise start too early.
+OF_A_TASK = ("inlets", "outlets")
 
 
 def distribute(arguments: Mapping[str, Any], *operators: type[BaseOperator]) -> list[dict[str, Any]]:
@@ -31,6 +33,8 @@ def distribute(arguments: Mapping[str, Any], *operators: type[BaseOperator]) -> 
     for name in arguments:
         if name in OF_THE_GROUP:
             raise InvalidArgumentError(f"the tasks of a group do not take {name}: the group sets it itself")
+        if name in OF_A_TASK:
+            raise InvalidArgumentError(f"a group does not take {name}: set it on one of the group's tasks")
         if not any(name in names for names in taken):
             allowed = " or ".join(operator.__name__ for operator in operators)
             raise InvalidArgumentError(f"{name} is not an argument of {allowed}")

@@ -60,6 +60,8 @@ class QuantemplateExecutionFeed(RunFeed):
         numbers = {run.number for run in ended.values()}
         first = min(numbers | still_open, default=1)
         passed = _last_in_a_row(numbers, first - 1 if before is None else before.memory)
+        # An execution that is still open must be decoded again, however many later ones have ended.
+        passed = min(passed, min(still_open, default=passed + 1) - 1)
         return Listing(ended=ended, open_numbers=still_open, memory=passed, error=listed.error)
 
 

@@ -66,6 +66,7 @@ class TestEachGroup:
         [
             ("wait_for_completion", False, "group sets it itself"),
             ("task_id", "mine", "group sets it itself"),
+            ("outlets", [], "set it on one of the group's tasks"),
             ("defferable", True, "is not an argument of"),
             ("deferrable", "yes", "True or False"),
             ("timeout", -1, "above 0"),

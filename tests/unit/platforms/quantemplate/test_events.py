@@ -85,6 +85,16 @@ class TestALaterPoll:
     def test_finds_the_first_execution_of_a_pipeline(self) -> None:
         assert list(poll([entry(1)], poll([]).value).value.ended) == ["e-1"]
 
+    def test_finds_the_end_of_an_execution_after_many_later_ones(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "GAPS", 2)
+        later = [entry(number) for number in range(2, 9)]
+        first = poll([entry(1, "Started"), *later]).value
+        second = poll([entry(1, "Started"), *later], first).value
+        assert second.open_numbers == {1}
+        assert "e-1" in poll([entry(1), *later], second).value.ended
+
     def test_does_not_wait_for_ever_for_a_missing_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "GAPS", 2)
         first = poll([entry(1), entry(3), entry(4), entry(5), entry(6)]).value
