@@ -44,8 +44,8 @@ LIST_AGAIN = 60.0
 YOUNG_PER_SECOND = 100
 #: The same for the entries of lists. A list of thousands of runs takes much time, here and at the platform.
 YOUNG_LISTED_PER_SECOND = 600
-#: When the poller has woken this many triggers, it lets these and all others continue before it wakes more.
-SLICE = 10
+#: After this many runs, the poller lets other triggers continue. A woken trigger counts as ``WAKING`` runs.
+SLICE, WAKING = 200, 20
 #: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
 LATE, WARN_AGAIN = 60.0, 600.0
 
@@ -300,7 +300,7 @@ class Poller:
         :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock
-        woken = 0
+        done = 0
         for run in runs:
             now = clock.monotonic()
             answer = answers.get(run.key)
@@ -311,9 +311,9 @@ class Poller:
             elif answer is not None:
                 run.failures = 0
                 delay = self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
-            woken += self._give(run, answer, now, delay)
-            if woken >= SLICE:
-                woken = 0
+            done += 1 + WAKING * self._give(run, answer, now, delay)
+            if done >= SLICE:
+                done = 0
                 await asyncio.sleep(0)
 
     def _give(
