@@ -83,13 +83,13 @@ class Publication:
 
     def publish_state(self, progress: WaitProgress) -> None:
         """Publish the state of a waiting worker. This is one request to Airflow's API server."""
-        before, progress.published = progress.published, progress.news
+        # If this fails, the next change is published, not this one: each failure is a line in the task's log.
+        progress.published = progress.news
 
         def store() -> None:
             store_xcom(self._ti, PROGRESS_KEY, PublishedState.of(progress, SYSTEM_CLOCK).as_json())
 
-        if not self._try(store):
-            progress.published = before
+        self._try(store)
 
     def _try(self, store: Callable[[], None]) -> bool:
         """Store a value, and return whether it was stored."""
