@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def collect(hook: Any, lineage: Lineage) -> None:
-    """Report datasets to Airflow, if the OpenLineage provider is installed. Else nobody reads the report.
+    """Report datasets to Airflow if the OpenLineage provider is installed. Only this provider reads them.
 
     A failure is only logged: the files are transferred already.
 

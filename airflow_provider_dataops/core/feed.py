@@ -29,6 +29,9 @@ STATES = (RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED)
 #: A feed keeps at most this many runs that have left the platform's list. A trigger that joins later gets
 #: these runs, too.
 KEPT = 1_000
+#: A run number that is missing in the list counts as a run that may still come, until this many higher
+#: numbers exist.
+GAPS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,8 @@ class Feed(AutoDataclass):
     def scope(self, api: Any) -> str:
         """Return what the connection adds to the fields, such as the URL and a default tenant.
 
-        If the connection changes it, the trigger begins anew, because the same ids are other runs there.
+        If this value changes, the trigger forgets its position, because another scope has other runs with the
+        same ids.
 
         :raises InvalidArgumentError: if neither an argument nor the connection sets a value that is needed.
         """

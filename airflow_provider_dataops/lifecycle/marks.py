@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from airflow_provider_dataops.core.feed import GAPS
 from airflow_provider_dataops.core.json import JsonDataclass
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.feed import Ended, Listing
 
-#: A run number that is missing in the list counts as a run that may still come, until this many higher
-#: numbers exist.
-GAPS = 1_000
 #: A mark contains the ids of at most this many runs. With ids of 40 characters, it takes 20 KB.
 IDS = 300
 

@@ -214,6 +214,8 @@ class _Position:
             return self._trigger.mark_class.from_json(value)
         except ValueError as error:
             self._log.error(
-                "The stored position of the event trigger cannot be read, so it starts anew: %s", error
+                "The stored position of the event trigger cannot be read, so the trigger begins with the "
+                "next run that ends: %s",
+                error,
             )
             return None

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.lifecycle.progress import interval
-from airflow_provider_dataops.lifecycle.published import FORMAT
+from airflow_provider_dataops.lifecycle.published import FORMAT, LONGEST_TEXT
 from airflow_provider_dataops.lifecycle.record import VERSION
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ ACTIVE = (
 )
 #: The states of a task that has ended.
 ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
-#: The longest text that the page shows, in characters.
-LONGEST = 300
 #: Larger numbers are no times and no intervals, and a browser could not show them.
 LARGEST = 1e11
 #: A value of a filter: the state of the run is not recorded.
@@ -290,7 +288,7 @@ def _ours(value: object, version: str, number: int) -> JsonObject:
 
 def _text(value: JsonObject, name: str) -> str | None:
     text = value.get(name)
-    return text[:LONGEST] if isinstance(text, str) and text else None
+    return text[:LONGEST_TEXT] if isinstance(text, str) and text else None
 
 
 def _number(value: JsonObject, name: str) -> float | None:

@@ -6,18 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_text, require_text_if_set
-from airflow_provider_dataops.core.feed import Ended, Listing, RunFeed
+from airflow_provider_dataops.core.feed import GAPS, Ended, Listing, RunFeed
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.platforms.quantemplate.api import QuantemplateApi
 
-#: If a run number is missing in the list, at most this many executions after it are decoded at each poll.
-GAPS = 1_000
-
 
 class QuantemplateExecutionFeed(RunFeed):
-    """Describes the executions of one pipeline, whoever started them.
+    """Describes the executions of one pipeline, also those that other users have started.
 
     :param quantemplate_conn_id: the Airflow connection.
     :param pipeline_id: the pipeline, ``p-…``.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TailerRunFeed(RunFeed):
-    """Describes the runs of one configuration, whoever launched them.
+    """Describes the runs of one configuration, also those that other users have launched.
 
     :param tailer_conn_id: the Airflow connection.
     :param configuration_id: the id of the deployed configuration.

@@ -109,6 +109,16 @@ def describe(configuration: JsonObject) -> str:
     )
 
 
+class OfResource:
+    """Base class of what has the ids of a source, data product, workflow and destination as its fields."""
+
+    @property
+    def resource(self) -> dict[str, str | None]:
+        """The four ids by argument name. At most one of them is not ``None``."""
+        names = ("source_id", "data_product_id", "workflow_id", "destination_id")
+        return {name: getattr(self, name) for name in names}
+
+
 def own_configuration(resource: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the configuration of a job on one resource. For a data product, this job is an update.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_dataops.core.arguments import require_one_text
 from airflow_provider_dataops.core.feed import Ended, Listing, RunFeed, kept
 from airflow_provider_dataops.errors import MalformedReplyError, NotFoundError
-from airflow_provider_dataops.platforms.tamr.configurations import includes, own_configuration
+from airflow_provider_dataops.platforms.tamr.configurations import OfResource, includes, own_configuration
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
@@ -28,8 +28,8 @@ class _Memory:
     open: frozenset[str] = frozenset()
 
 
-class TamrJobFeed(RunFeed):
-    """Describes the jobs of a tenant, or of one resource, whoever created them.
+class TamrJobFeed(OfResource, RunFeed):
+    """Describes the jobs of a tenant or of one resource, also those that other users have created.
 
     At most one of the four ids may be set. Without an id, the trigger reports all jobs of the tenant.
 
@@ -47,16 +47,6 @@ class TamrJobFeed(RunFeed):
     destination_id: str | None = None
 
     conn_type = "tamr"
-
-    @property
-    def resource(self) -> dict[str, str | None]:
-        """The four ids by argument name."""
-        return {
-            "source_id": self.source_id,
-            "data_product_id": self.data_product_id,
-            "workflow_id": self.workflow_id,
-            "destination_id": self.destination_id,
-        }
 
     def check(self) -> None:
         """Validate the fields. At most one id may be set."""

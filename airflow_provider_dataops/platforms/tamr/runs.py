@@ -12,7 +12,7 @@ from airflow_provider_dataops.core.launch import Launch
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunConditionWatch, RunWatch
 from airflow_provider_dataops.errors import NotFoundError
-from airflow_provider_dataops.platforms.tamr.configurations import includes
+from airflow_provider_dataops.platforms.tamr.configurations import OfResource, includes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +175,7 @@ class TamrResourceIdleWatch(ConditionWatch):
         return None if jobs else {}
 
 
-class TamrJobSucceededWatch(RunConditionWatch):
+class TamrJobSucceededWatch(OfResource, RunConditionWatch):
     """Describes how to wait until a job on a resource has succeeded.
 
     :param since: the job must have been created at or after this time, in seconds since the epoch.
@@ -186,16 +186,6 @@ class TamrJobSucceededWatch(RunConditionWatch):
     data_product_id: str | None = None
     workflow_id: str | None = None
     destination_id: str | None = None
-
-    @property
-    def resource(self) -> dict[str, str | None]:
-        """The four ids by argument name. The id of the resource is set; the other three are ``None``."""
-        return {
-            "source_id": self.source_id,
-            "data_product_id": self.data_product_id,
-            "workflow_id": self.workflow_id,
-            "destination_id": self.destination_id,
-        }
 
     def check(self) -> None:
         """Check that exactly one id is given, and that the time is valid."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.core.feed import Ended, Listing
+from airflow_provider_dataops.core.feed import GAPS, Ended, Listing
 from airflow_provider_dataops.lifecycle import marks
 from airflow_provider_dataops.lifecycle.marks import IdMark, Mark, NumberMark
 
@@ -130,16 +130,16 @@ class TestAMarkStaysSmall:
     def test_with_a_number_that_never_comes(self) -> None:
         mark = NumberMark.baseline(numbered(1)).after(numbered(1, 3))
         assert mark.open == (2,)
-        assert mark.after(numbered(marks.GAPS + 1)).open[0] == 2
-        assert mark.after(numbered(marks.GAPS + 2)).open[0] == 4
+        assert mark.after(numbered(GAPS + 1)).open[0] == 2
+        assert mark.after(numbered(GAPS + 2)).open[0] == 4
 
     def test_with_a_huge_number(self) -> None:
         mark = NumberMark.baseline(numbered(1)).after(numbered(1, 2**60))
-        assert len(mark.open) < marks.GAPS
+        assert len(mark.open) < GAPS
 
     def test_but_a_very_long_run_stays_open(self) -> None:
         mark = NumberMark.baseline(numbered(1, still_open=(2,)))
-        mark = mark.after(numbered(1, 3 * marks.GAPS, still_open=(2,)))
+        mark = mark.after(numbered(1, 3 * GAPS, still_open=(2,)))
         assert new(mark, numbered(2)) == ["e-2"]
 
     def test_with_many_ids(self) -> None:

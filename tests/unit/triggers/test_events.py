@@ -122,7 +122,7 @@ class TestARestart:
         (key,) = store.values["asset"]
         store.values["asset"][key] = {"highest": "seven"}
         assert run(fired(trigger(store), [snapshot(1, 2), snapshot(1, 2, 3)])) == [[], ["r-3"]]
-        assert "cannot be read, so it starts anew" in capsys.readouterr().out
+        assert "cannot be read, so the trigger begins with the next run" in capsys.readouterr().out
 
 
 class TestAMark:
