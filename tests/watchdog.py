@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from traceback import FrameSummary
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,14 +31,14 @@ import airflow_provider_dataops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import FrameType
 
-#: Seconds of processor time that one callback may use. On a busy host, a virtual machine counts too much:
-#: closing a session takes less than 1 ms, and 23 ms were measured.
-CPU_LIMIT = 0.035
-#: The same for one call into C. It is higher because a host can stop a virtual machine for about 30 ms, and
-#: in the samples this looks like a call into C.
-CALL_LIMIT = 0.100
+#: Seconds of processor time that one callback may use.
+CPU_LIMIT = 0.050
+#: Python code that uses this many seconds of processor time gives at least one sample.
+SAMPLED_EVERY = 0.016
+#: The limit for callbacks with fewer samples. Either they called into C, or the host stopped this virtual
+#: machine: that counts as processor time too, and a callback of 1 ms was measured with 55 ms.
+CALL_LIMIT = 0.150
 #: Seconds by the wall clock, minus the time in which the thread was ready but the system ran others.
 WALL_LIMIT = 0.250
 #: Seconds between two samples of what a callback is doing.
@@ -49,7 +50,8 @@ _BLOCKING = frozenset({"socket.getaddrinfo", "open", "subprocess.Popen", "os.sys
 
 
 def _is_ours(frame: FrameType | None) -> bool:
-    while frame is not None:
+    # The thread goes on while its frames are read, so the last of them may be no frame at all.
+    while isinstance(frame, FrameType):
         name = frame.f_code.co_filename
         if name.startswith(_PACKAGE):
             return True
@@ -126,9 +128,8 @@ class Watchdog:
         if cpu <= CPU_LIMIT and stacks and all(map(_starts_a_thread, stacks)):
             # A pool starts a thread and waits until the system runs it. The cause is the machine's load.
             return
-        # Python code is sampled many times. A call into C gives one sample, after its end. So does a stop
-        # of the machine, which counts as processor time.
-        if len(stacks) >= 2 or (stacks and cpu > CALL_LIMIT):
+        # A call into C gives one sample, after its end. So does a stop of the machine.
+        if stacks and (len(stacks) * SAMPLED_EVERY > cpu or cpu > CALL_LIMIT):
             where = "".join(traceback.format_list(stacks[-1]))
             self.caught.append(
                 f"held the event loop: {cpu * 1e3:.0f} ms busy, {wall * 1e3:.0f} ms in all\n{where}"

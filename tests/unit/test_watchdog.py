@@ -31,8 +31,8 @@ def planted(source: str) -> Callable[..., Any]:
     return function
 
 
-BUSY = "end = time.thread_time() + 0.05\n while time.thread_time() < end: pass"
-ONE_CALL = "sum(range(20_000_000))"
+BUSY = "end = time.thread_time() + 0.2\n while time.thread_time() < end: pass"
+ONE_CALL = "sum(range(30_000_000))"
 
 
 @pytest.mark.parametrize(
