@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events
+.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -67,6 +67,9 @@ integration: $(READY)  ## Test hooks, operators and triggers against the sandbox
 replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how many responses are equal
 	@$(BIN)/python -m tests.integration.trac_replay
 
+trac: $(READY)  ## Run jobs in TRAC's own runtimes, and compare the sandbox with them; installs them once
+	$(PYTEST) $(PARALLEL) tests/trac
+
 system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 	$(PYTEST) tests/system
 
@@ -92,7 +95,7 @@ chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs;
 	$(PYTEST) tests/chaos
 
 explore: $(READY)  ## Generate more examples of the model and of the property tests, other ones for each SEED=...
-	DATAOPS_EXAMPLES=3 $(PYTEST) $(PARALLEL) --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
+	DATAOPS_EXAMPLES=6 $(PYTEST) $(PARALLEL) --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
 
 bench-imports: $(READY)  ## Measure the imports of DAG files and triggers; also those of other packages that are installed in BENCH_PYTHON
 	$(or $(BENCH_PYTHON),$(BIN)/python) -m benchmarks.imports --json benchmarks/results/imports.json

@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_INTERVAL", 0.05)
     monkeypatch.setattr(progress, "FAILURE_FLOOR", 0.05)
     monkeypatch.setattr(progress, "backoff", lambda failures, **_: 0.01 * failures)
-    monkeypatch.setattr(gate, "REFUSAL_PAUSE", 1.0)
+    monkeypatch.setattr(gate, "REFUSAL_PAUSE", 0.3)
     monkeypatch.setattr(feeds, "REFUSED_PAUSE", 0.05)
     monkeypatch.setattr(feeds, "UNUSABLE_PAUSE", 0.05)
     monkeypatch.setattr(guard, "guard", lambda _: 0.0)

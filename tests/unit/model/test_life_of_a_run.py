@@ -101,7 +101,7 @@ TOPICS: dict[str, list[str]] = {
     "anything": [],
 }
 #: Topics whose faults need a rare order of events: the number of lives, and of steps in each.
-LONGER = {"lost responses": (20, 20), "hidden runs": (20, 20), "frozen processes": (12, 20)}
+LONGER = {"lost responses": (10, 20), "hidden runs": (10, 20), "frozen processes": (6, 20)}
 CASES = [(kind, topic) for kind in KINDS for topic in TOPICS if KINDS[kind].stop or topic != "stops"]
 
 
@@ -430,5 +430,5 @@ def test_the_provider_still_logs_the_texts_that_the_judge_looks_for() -> None:
 @pytest.mark.parametrize(("conn_type", "topic"), CASES)
 def test_no_run_is_started_twice_or_confused_or_left_without_a_log_line(conn_type: str, topic: str) -> None:
     machine = type(f"Life_{conn_type}", (Life,), {"conn_type": conn_type, "topic": topic})
-    number, steps = LONGER.get(topic, (8, 15))
+    number, steps = LONGER.get(topic, (4, 15))
     run_state_machine_as_test(machine, settings=examples(number, stateful_step_count=steps))

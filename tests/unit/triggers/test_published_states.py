@@ -20,7 +20,7 @@ from tests.unit.triggers.fakes import outage, trigger
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MANY = 3_000
+MANY = 600
 
 
 class Written:
