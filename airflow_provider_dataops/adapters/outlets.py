@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
@@ -10,7 +11,7 @@ from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.definitions.asset import AssetRef
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow.sdk import Context
 
@@ -25,21 +26,25 @@ def fill_outlets(outlets: Iterable[object], context: Context, lineage: Lineage, 
     for each output, unless code of the user has added events. A failure is only logged: the work is done.
     """
     for outlet in outlets:
-        try:
-            _fill(outlet, context["outlet_events"], lineage)
-        except Exception as error:
-            # Do not log the outlet: its name may be a URI with a password.
-            log.warning("An outlet (%s) gets no facts about the run: %r", type(outlet).__name__, error)
+        with _logged(outlet, log):
+            events: Any = context["outlet_events"]
+            if isinstance(outlet, Asset | AssetRef):
+                event = events[outlet]
+                if not event.extra:
+                    event.extra = lineage.facts_about(lineage.output_for(event.key.uri))
+            elif isinstance(outlet, AssetAlias) and not events[outlet].asset_alias_events:
+                for output in lineage.outputs:
+                    with _logged(outlet, log):
+                        _add(events[outlet], output, lineage.facts_about(output))
 
 
-def _fill(outlet: object, events: Any, lineage: Lineage) -> None:
-    if isinstance(outlet, Asset | AssetRef):
-        event = events[outlet]
-        if not event.extra:
-            event.extra = lineage.facts_about(lineage.output_for(event.key.uri))
-    elif isinstance(outlet, AssetAlias) and not events[outlet].asset_alias_events:
-        for output in lineage.outputs:
-            _add(events[outlet], output, lineage.facts_about(output))
+@contextmanager
+def _logged(outlet: object, log: Log) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Do not log the outlet: its name may be a URI with a password.
+        log.warning("An outlet (%s) gets no facts about the run: %r", type(outlet).__name__, error)
 
 
 def _add(event: Any, output: Dataset, facts: dict[str, Any]) -> None:

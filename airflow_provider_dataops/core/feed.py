@@ -13,7 +13,13 @@ from airflow_provider_dataops.core.arguments import require_seconds, require_tex
 from airflow_provider_dataops.core.json import SHORT_TEXT, storable
 from airflow_provider_dataops.core.run import RunState, instant
 from airflow_provider_dataops.core.watch import AutoDataclass
-from airflow_provider_dataops.errors import InvalidArgumentError
+from airflow_provider_dataops.errors import (
+    BadRequestError,
+    ConflictError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    PermissionDeniedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -110,6 +116,10 @@ def kept(before: Listing | None, ended: Iterable[Ended]) -> dict[str, Ended]:
     for run_id in list(runs)[: max(0, len(runs) - max(KEPT, len(new)))]:
         del runs[run_id]
     return runs
+
+
+#: Errors that one run can cause, while the platform still answers requests for others.
+ABOUT_ONE_RUN = (MalformedReplyError, BadRequestError, PermissionDeniedError, ConflictError)
 
 
 class Feed(AutoDataclass):

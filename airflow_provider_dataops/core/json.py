@@ -26,14 +26,20 @@ MAX_TEXT = 64 * 1024
 SHORT_TEXT = 1024
 #: Values that are nested deeper than this become ``…``, because programs that read JSON limit the depth, too.
 MAX_DEPTH = 32
-_WHOLE = range(-(2**63), 2**63)
+_TOO_LARGE = 2**63
+_WHOLE = range(-_TOO_LARGE, _TOO_LARGE)
 _NOT_STORED = re.compile("[\x00\ud800-\udfff]")
 
 
 def _is_plain(name: object, value: object) -> bool:
-    """Return whether :func:`storable` changes neither a member's name nor its short text or ``None``."""
-    is_short = value is None or (type(value) is str and len(value) <= SHORT_TEXT and value.isprintable())
-    return is_short and type(name) is str and len(name) <= SHORT_TEXT and name.isprintable()
+    """Return whether :func:`storable` changes neither a member's name nor its short text or small number."""
+    if type(value) is str:
+        is_plain = len(value) <= SHORT_TEXT and value.isprintable()
+    elif type(value) in (int, float):
+        is_plain = -_TOO_LARGE < value < _TOO_LARGE  # type: ignore[operator]
+    else:
+        is_plain = value is None or type(value) is bool
+    return is_plain and type(name) is str and len(name) <= SHORT_TEXT and name.isprintable()
 
 
 def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH) -> Any:
@@ -58,7 +64,7 @@ def storable(value: Any, *, max_text: int | None = None, depth: int = MAX_DEPTH)
         return value if value in _WHOLE else _digits(value)
     if isinstance(value, float):
         # PostgreSQL returns 1e19 as an integer, and this integer would have more than 64 bits.
-        return value if abs(value) < _WHOLE.stop else str(value)
+        return value if abs(value) < _TOO_LARGE else str(value)
     may_be_plain = isinstance(value, dict) and depth and (max_text is None or max_text >= SHORT_TEXT)
     if may_be_plain and all(map(_is_plain, value, value.values())):
         return value

@@ -7,15 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_text
-from airflow_provider_dataops.core.feed import Ended, Listing, RunFeed, kept
+from airflow_provider_dataops.core.feed import ABOUT_ONE_RUN, Ended, Listing, RunFeed, kept
 from airflow_provider_dataops.core.listing import Listed
-from airflow_provider_dataops.errors import MalformedReplyError, NotFoundError
+from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tailer.arguments import check_scope, require_outcomes
 
 if TYPE_CHECKING:
     from typing import Any
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.errors import ApiError
     from airflow_provider_dataops.platforms.tailer.api import TailerApi
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
@@ -68,12 +69,13 @@ class TailerRunFeed(RunFeed):
             account=self.account,
             environment=self.environment,
         )
-        refusal: NotFoundError | None = None
+        error: ApiError | None = None
         try:
             runs, _ = yield from api.listed(configuration)
-        except NotFoundError as error:
+            error = runs.error
+        except NotFoundError as refusal:
             # The API itself sent this 404, not a proxy. It may mean that the configuration has no run yet.
-            runs, refusal = Listed(), error
+            runs, error = Listed(), refusal
         found = {run.run_id: run for run in runs.found if configuration.owns(run)}
         active: dict[str, str | None] = {} if before is None else before.memory
         ended: list[Ended] = []
@@ -81,8 +83,9 @@ class TailerRunFeed(RunFeed):
         for run_id in sorted(active.keys() - found.keys()):
             try:
                 run = yield from self._read(api, configuration, run_id, active[run_id])
-            except MalformedReplyError:
+            except ABOUT_ONE_RUN as unreadable:
                 still_active[run_id] = active[run_id]
+                error = unreadable
                 continue
             if run is not None:
                 found[run_id] = run
@@ -92,11 +95,14 @@ class TailerRunFeed(RunFeed):
             )
             if snapshot.state.is_final:
                 url = partial(api.run_url, configuration, run.run_id)
-                ended.append(Ended.of(snapshot, url, ended_at=run.start_execution_date))
+                # Runs of some types have no end time. One that was active at the last poll has just ended,
+                # however long ago it started.
+                start = None if run.run_id in active else run.start_execution_date
+                ended.append(Ended.of(snapshot, url, ended_at=start))
             else:
                 still_active[run.run_id] = run.job_id or configuration.job_id
         ended.sort(key=lambda run: run.order)
-        return Listing(ended=kept(before, ended), memory=still_active, error=refusal or runs.error)
+        return Listing(ended=kept(before, ended), memory=still_active, error=error)
 
     def _read(
         self, api: TailerApi, configuration: Configuration, run_id: str, job_id: str | None

@@ -7,12 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_one_text
-from airflow_provider_dataops.core.feed import Ended, Listing, RunFeed, kept
-from airflow_provider_dataops.errors import MalformedReplyError, NotFoundError
+from airflow_provider_dataops.core.feed import ABOUT_ONE_RUN, Ended, Listing, RunFeed, kept
+from airflow_provider_dataops.errors import NotFoundError
 from airflow_provider_dataops.platforms.tamr.configurations import OfResource, includes, own_configuration
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.errors import ApiError
     from airflow_provider_dataops.platforms.tamr.api import TamrApi
     from airflow_provider_dataops.platforms.tamr.model import Job
 
@@ -68,11 +69,13 @@ class TamrJobFeed(OfResource, RunFeed):
         found = {job.job_id: job for job in jobs.found}
         known = frozenset(job.job_id for job in jobs.found if job.state.is_final) or memory.ended
         still_open: set[str] = set()
+        unreadable: ApiError | None = jobs.error
         for job_id in sorted(memory.open - found.keys()):
             try:
                 found[job_id] = yield from api.get_job(job_id)
-            except MalformedReplyError:
+            except ABOUT_ONE_RUN as error:
                 still_open.add(job_id)
+                unreadable = error
             except NotFoundError:
                 continue
         ended = {job_id for job_id, job in found.items() if job.state.is_final}
@@ -80,7 +83,7 @@ class TamrJobFeed(OfResource, RunFeed):
         return Listing(
             ended=kept(before, sorted(own, key=lambda run: run.order)),
             memory=_Memory(known, frozenset(still_open | (found.keys() - ended))),
-            error=jobs.error,
+            error=unreadable,
         )
 
     def _is_own(self, job: Job) -> bool:

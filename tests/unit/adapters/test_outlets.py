@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -99,3 +100,12 @@ def test_another_kind_of_outlet_is_ignored(
 ) -> None:
     fill(events, object())
     assert (len(events), caplog.text) == (0, "")
+
+
+def test_an_output_that_cannot_be_stored_does_not_keep_the_others_from_the_alias(
+    events: OutletEventAccessors, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = dataclasses.replace(RYE, uri="")
+    fill(events, ALIAS, outputs=(broken, OAT))
+    assert [event.dest_asset_key.uri for event in events[ALIAS].asset_alias_events] == [OAT.uri]
+    assert "An outlet (AssetAlias) gets no facts about the run" in caplog.text

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from airflow_provider_dataops.core.feed import Listing
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+from airflow_provider_dataops.lifecycle.marks import IdMark
 from airflow_provider_dataops.platforms.tailer.events import TailerRunFeed
 from tests.unit.fakes import Play, play
 from tests.unit.platforms.apis import tailer
 from tests.unit.platforms.tailer.runs import IOWA, item, results, sent_payloads
-
-if TYPE_CHECKING:
-    from airflow_provider_dataops.core.feed import Listing
 
 
 def poll(*answers: Any, before: Listing | None = None, **arguments: Any) -> Play:
@@ -96,14 +101,26 @@ class TestAnActiveRunThatHasLeftTheList:
         after = poll(results(), answer, before=self.listing()).value
         assert len(poll(results(), before=after).requests) == 1
 
-    def test_is_read_again_if_it_could_not_be_read(self) -> None:
-        after = poll(results(), MalformedReplyError("half a run"), before=self.listing()).value
-        assert list(poll(results(), results(item("r-1", "SUCCESS")), before=after).value.ended) == ["r-1"]
+    @pytest.mark.parametrize("error", [MalformedReplyError("half a run"), PermissionDeniedError("no")])
+    def test_is_read_again_if_it_could_not_be_read(self, error: ApiError) -> None:
+        """The runs of the list are reported all the same."""
+        after = poll(results(item("r-2", "SUCCESS")), error, before=self.listing()).value
+        assert (list(after.ended), after.error) == (["r-2"], error)
+        assert "r-1" in poll(results(), results(item("r-1", "SUCCESS")), before=after).value.ended
 
     def test_without_a_job_id_cannot_be_read(self) -> None:
         run = {"run_id": "r-1", "status": "RUNNING"}
         first = poll(results(run), configuration_type="storage-to-storage").value
         assert len(poll(results(), before=first, configuration_type="storage-to-storage").requests) == 1
+
+
+def test_a_run_without_an_end_time_ends_when_it_is_seen_to_end() -> None:
+    """Its start may be long before the end of a run that was reported."""
+    first = poll(results(item("r-1"))).value
+    run = {name: value for name, value in item("r-1", "SUCCESS").items() if name != "last_update_date"}
+    ended = poll(results(run), before=first).value.ended["r-1"]
+    assert ended.ended_at is None
+    assert IdMark(until=2e9).new(Listing(ended={"r-1": ended})) == [ended]
 
 
 def test_a_configuration_without_runs_is_an_empty_list() -> None:

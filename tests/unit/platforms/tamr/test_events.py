@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_dataops.core.run import RunState
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    BadRequestError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from airflow_provider_dataops.platforms.tamr import events
 from airflow_provider_dataops.platforms.tamr.events import TamrJobFeed
 from tests.unit.fakes import Play, play, reply
@@ -75,9 +82,15 @@ class TestALaterPoll:
         second = poll(page(done("j-1")), NotFoundError("gone", status=404), before=first).value
         assert len(poll(page(done("j-1")), before=second).requests) == 1
 
-    def test_asks_again_for_an_open_job_that_cannot_be_read(self) -> None:
+    @pytest.mark.parametrize(
+        "error",
+        [MalformedReplyError("half a job"), PermissionDeniedError("no"), BadRequestError("no")],
+    )
+    def test_asks_again_for_an_open_job_that_cannot_be_read(self, error: ApiError) -> None:
+        """The jobs of the list are reported all the same."""
         first = poll(page(job("j-2"), done("j-1"))).value
-        second = poll(page(done("j-1")), MalformedReplyError("half a job"), before=first).value
+        second = poll(page(done("j-3"), done("j-1")), error, before=first).value
+        assert ("j-3" in second.ended, second.error) == (True, error)
         assert "j-2" in poll(page(done("j-1")), reply(body=done("j-2")), before=second).value.ended
 
     def test_goes_on_after_a_page_without_an_end(self) -> None:
