@@ -42,9 +42,10 @@ LIST_AGAIN = 60.0
 #: Young runs that are read one by one cause at most this many requests a second together. With more runs, the
 #: first intervals are longer than :data:`.FIRST_INTERVAL`, but never longer than ``poll_interval``.
 YOUNG_PER_SECOND = 100
-#: The same for the entries of lists. A list of thousands of runs takes much time, here and at the platform.
-YOUNG_LISTED_PER_SECOND = 600
-#: After this many runs, the poller lets other triggers continue. A woken trigger counts as ``WAKING`` runs.
+#: The same for the entries of lists, up to an interval of ``YOUNG_LISTED`` seconds. With a longer interval, a
+#: list of 10,000 runs contains so many new ends that the last of them waits for seconds.
+YOUNG_LISTED_PER_SECOND, YOUNG_LISTED = 600, 2.5
+#: After this many runs, the poller lets others continue. A woken trigger counts as ``WAKING`` runs.
 SLICE, WAKING = 200, 20
 #: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
 LATE, WARN_AGAIN = 60.0, 600.0
@@ -101,8 +102,7 @@ class Poller:
         if now + pause + spread < self._sleeps_until:
             self._changed.set()
         if self._task is None or self._task.done():
-            # Use an empty context. Otherwise the poller would write its lines into the log of the first
-            # trigger's task.
+            # Use an empty context. Otherwise the poller would write into the log of the first trigger's task.
             self._task = asyncio.get_running_loop().create_task(
                 self._poll(), name=f"poller {self.group}", context=contextvars.Context()
             )
@@ -335,8 +335,7 @@ class Poller:
             for run in runs:
                 self._give(run, None, now, 0.0)
             return
-        # If the login failed, do not read the runs one by one: each of these requests would try to log in
-        # again.
+        # After a failed login, do not read the runs one by one: each of these requests would log in again.
         is_about_list = is_about_request(error) and not self._connection.api.needs_login()
         if self._failing_since is None:
             self._failing_since = now
@@ -360,8 +359,9 @@ class Poller:
 
     def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
         """Return the seconds until a run of this age is read again."""
-        most = YOUNG_LISTED_PER_SECOND if watch.sweeps else YOUNG_PER_SECOND
-        shortest = self._connection.waits / most
+        waits = self._connection.waits
+        listed = min(waits / YOUNG_LISTED_PER_SECOND, YOUNG_LISTED)
+        shortest = listed if watch.sweeps else waits / YOUNG_PER_SECOND
         return interval(age, poll_interval, chance, shortest=shortest)
 
 

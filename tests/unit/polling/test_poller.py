@@ -142,6 +142,21 @@ def test_young_runs_that_are_requested_singly_share_a_limited_number_of_requests
     assert len(platform.requests) == pytest.approx(16 * 100, rel=0.1)
 
 
+def test_a_list_of_very_many_young_runs_is_still_read_often() -> None:
+    """Otherwise one list would contain the ends of so many runs that the last ones come seconds late."""
+    platform = FakePlatform()
+
+    async def main() -> None:
+        poller = Poller(connection(platform), "group")
+        for n in range(4_000):
+            poller.subscribe(FakeWatch(run_id=f"r-{n}"), 5.0)
+        await asyncio.sleep(18.0)
+        poller.stop()
+
+    run_virtual(main())
+    assert len(platform.requests) == pytest.approx(18 / 2.5, abs=2)
+
+
 def test_runs_that_share_few_requests_are_requested_in_turn_and_the_delay_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
