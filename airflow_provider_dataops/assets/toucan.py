@@ -21,7 +21,8 @@ def toucan_uri(
     :param host: the host or the base URL of the API, as in the connection.
     :param domain: the name of the domain.
     :param data_source: the name of the data source's file in the small app, instead of ``domain``.
-    :param stage: ``staging``, or ``None`` for production, as in the operators.
+    :param stage: ``staging``, or ``None`` for production. ``ToucanUploadDataSourceOperator``
+        uploads to production by default: its data source has ``stage=None``.
     :raises InvalidArgumentError: with the name of the wrong argument.
     """
     require_text(host=host, small_app=small_app)

@@ -116,6 +116,7 @@ def _query(*conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             Trigger.triggerer_id,
             Job.hostname.label("triggerer"),
             Job.state.label("triggerer_state"),
+            Job.start_date.label("triggerer_began"),
             Job.latest_heartbeat.label("triggerer_seen"),
             watch.value.label("watch"),
             record.value.label("record"),

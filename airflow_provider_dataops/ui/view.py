@@ -66,6 +66,7 @@ class KeptTask:
     triggerer_id: int | None = None
     triggerer: str | None = None
     triggerer_state: str | None = None
+    triggerer_began: float | None = None
     triggerer_seen: float | None = None
     watch: JsonObject | None = None
     record: JsonObject | None = None
@@ -243,6 +244,10 @@ def _is_recent(seen: float | None, now: float, patience: float) -> bool:
 def _last_seen(task: KeptTask, watch: JsonObject) -> JsonObject:
     """Return the state of the run as it was seen last, with the time."""
     progress = _ours(task.progress, "format", FORMAT)
+    failing_since = _number(progress, "failing_since")
+    if failing_since and task.triggerer_began and failing_since < task.triggerer_began:
+        # Requests of an earlier triggerer failed. The present one stores that they fail only if it sees that.
+        failing_since = None
     sources = [
         source
         for source in (progress, watch)
@@ -254,8 +259,8 @@ def _last_seen(task: KeptTask, watch: JsonObject) -> JsonObject:
         "raw_state": _text(newest, "raw_state"),
         "seen_at": _number(newest, "seen_at"),
         "since": _number(newest, "since"),
-        "failing_since": _number(progress, "failing_since"),
-        "error": _text(progress, "error"),
+        "failing_since": failing_since,
+        "error": _text(progress, "error") if failing_since else None,
     }
 
 

@@ -164,6 +164,14 @@ def test_only_web_pages_become_links(url: str, is_shown: bool) -> None:
     assert shown(watch=watch(url=url))["url"] == (url if is_shown else None)
 
 
+@pytest.mark.parametrize(("triggerer_began", "is_shown"), [(ago(60), True), (ago(10), False), (None, True)])
+def test_failures_that_an_earlier_triggerer_saw_are_not_shown(
+    triggerer_began: float | None, is_shown: bool
+) -> None:
+    found = shown(progress=progress(error="503", failing_since=ago(30)), triggerer_began=triggerer_began)
+    assert (found["failing_since"], found["error"]) == ((ago(30), "503") if is_shown else (None, None))
+
+
 @pytest.mark.parametrize(
     ("triggerer", "watcher"),
     [
