@@ -19,7 +19,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events
+.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events versions
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -63,6 +63,9 @@ unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
 
 integration: $(READY)  ## Test hooks, operators and triggers against the sandbox, over HTTP on this machine
 	$(PYTEST) $(PARALLEL) tests/integration tests/mill
+
+versions: $(READY)  ## Run the unit and integration tests and the example DAGs with Airflow 3.1, 3.2 and 3.3; takes over half an hour
+	@$(BIN)/python -m devtools.versions $(VERSIONS)
 
 replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how many responses are equal
 	@$(BIN)/python -m tests.integration.trac_replay
