@@ -18,7 +18,6 @@ from jinja2 import Environment, StrictUndefined, TemplateError, meta
 
 from airflow_provider_dataops.adapters.features import renders_in_triggerer
 from airflow_provider_dataops.core.arguments import LONGEST, require_boolean
-from airflow_provider_dataops.lifecycle.deadlines import start_timeout
 from airflow_provider_dataops.registry import SENSORS
 
 if TYPE_CHECKING:
@@ -99,8 +98,10 @@ class StartArguments:
         """Return the arguments; ``None`` if the sensor starts on a worker."""
         if sensor is None or not sensor.start_from_trigger:
             return None
-        # Import this here: most DAG files do not need it.
+        # Import these here: most DAG files do not need them.
         from airflow.triggers.base import StartTriggerArgs
+
+        from airflow_provider_dataops.lifecycle.deadlines import start_timeout
 
         return StartTriggerArgs(
             trigger_cls=TRIGGER,
