@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions.param import ParamsDict
-from jinja2 import Environment, StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta
 
 from airflow_provider_dataops.adapters.features import renders_in_triggerer
 from airflow_provider_dataops.core.arguments import LONGEST, require_boolean
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow.triggers.base import StartTriggerArgs
+    from jinja2 import Environment
 
     from airflow_provider_dataops.sensors.base import DataOpsSensor
 
@@ -72,7 +73,6 @@ _TEMPLATE_SETTINGS = (
     "jinja_environment_kwargs",
     "render_template_as_native_obj",
 )
-_JINJA = Environment(extensions=["jinja2.ext.do"], autoescape=True)
 
 
 class StartFromTrigger:
@@ -155,6 +155,9 @@ def _reasons(sensor: DataOpsSensor) -> Iterator[str]:
     yield from (words for name, words in _WORKERS_WORK.items() if getattr(sensor, name, None))
     if not sensor.timeout <= LONGEST or not sensor.poke_interval <= LONGEST:
         yield f"timeout or poke_interval is longer than {LONGEST:.0e} s"
+    dag = sensor.get_dag()
+    if dag and dag.fail_fast:
+        yield "the DAG has fail_fast"
     yield from _reasons_of_params(sensor)
     yield from _reasons_of_arguments(sensor)
 
@@ -168,7 +171,7 @@ def _reasons_of_params(sensor: DataOpsSensor) -> Iterator[str]:
     for params in (sensor.params, dag.params if dag else {}):
         # A task outside of a DAG may have a plain dict.
         for name, param in ParamsDict(dict(params.items())).items():
-            if param.schema or not param.has_value:
+            if param.schema or not (param.has_value or param.value is None):
                 yield f"params.{name} has rules or no value"
 
 
@@ -190,7 +193,7 @@ def _reasons_of_arguments(sensor: DataOpsSensor) -> Iterator[str]:
             yield f"{name} is the path of a file"
         templates = [text for text in _texts(value) if _is_template(text)]
         for text in templates:
-            yield from _reasons_of_template(name, text)
+            yield from _reasons_of_template(name, text, sensor.get_template_env())
         dag = sensor.get_dag()
         if templates and dag:
             yield from (f"the DAG has {it}" for it in _TEMPLATE_SETTINGS if getattr(dag, it))
@@ -198,9 +201,9 @@ def _reasons_of_arguments(sensor: DataOpsSensor) -> Iterator[str]:
                 yield "the DAG has template_undefined"
 
 
-def _reasons_of_template(name: str, text: str) -> Iterator[str]:
+def _reasons_of_template(name: str, text: str, environment: Environment) -> Iterator[str]:
     try:
-        others = meta.find_undeclared_variables(_JINJA.parse(text)) - VARIABLES
+        others = meta.find_undeclared_variables(environment.parse(text)) - VARIABLES
     except TemplateError as error:
         yield f"the template of {name} is wrong: {error}"
     else:

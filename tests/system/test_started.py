@@ -97,7 +97,7 @@ def test_success(stack: AirflowStack, start: Start) -> None:
     assert read == [sensor.job, "succeeded"]
     [link] = stack.client.links(*sensor.where).values()
     assert link == job["url"]
-    assert link.endswith(f"/runs/{sensor.job}")
+    assert str(link).endswith(f"/runs/{sensor.job}")
 
 
 def test_failure_and_its_retry(stack: AirflowStack, start: Start) -> None:

@@ -20,7 +20,7 @@ def read(job_id: str, job: dict[str, Any]) -> list[str]:
 
 
 with DAG("started_sensor", schedule=None):
-    wait = TamrJobSensor(task_id="wait", job_id=JOB, **STARTED)
+    wait: Any = TamrJobSensor(task_id="wait", job_id=JOB, **STARTED)
     read(wait.output["job_id"], wait.output)
 
 with DAG("started_retry", schedule=None):
@@ -36,7 +36,7 @@ with DAG("started_condition", schedule=None):
     TamrResourceIdleSensor(task_id="wait", source_id="{{ var.value.started_source }}", **STARTED)
 
 with DAG("started_after_a_task", schedule=None):
-    load = TamrLoadSourceOperator(
+    load: Any = TamrLoadSourceOperator(
         task_id="load", source_id="{{ dag_run.conf['source'] }}", wait_for_completion=False
     )
     TamrJobSensor(task_id="wait", job_id=load.output["job_id"], **STARTED)

@@ -100,6 +100,7 @@ class TestASensorStartsInTheTriggerer:
         [
             "{{ ds }}-{{ run_id }}",
             "{{ dag_run.conf['job'] }}",
+            "{{ dag_run.run_after | ds }}",
             "{{ params.job }}",
             "{{ var.value.job }}",
             "{% if logical_date %}{{ macros.ds_add(ds, 1) }}{% endif %}",
@@ -108,7 +109,7 @@ class TestASensorStartsInTheTriggerer:
         ],
     )
     def test_with_a_template_without_xcom(self, template: str) -> None:
-        with dag(params={"job": "j-1"}):
+        with dag(params={"job": "j-1", "other": None}):
             task = sensor(job_id=template)
         assert worker_reason(task) is None
         arguments = kept(task)
@@ -191,6 +192,7 @@ WORKER: dict[str, tuple[Any, str]] = {
         lambda: sensor(poke_interval=2 * LONGEST),
         "timeout or poke_interval is longer than 1e+09 s",
     ),
+    "fail_fast": (lambda: sensor(dag=dag(fail_fast=True)), "the DAG has fail_fast"),
     "param of the task": (
         lambda: sensor(params={"n": Param(1, type="integer")}),
         "params.n has rules or no value",
