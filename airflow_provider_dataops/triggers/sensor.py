@@ -11,7 +11,7 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 from jinja2 import StrictUndefined
 
-from airflow_provider_dataops.errors import ApiError, DataOpsError, InvalidArgumentError, RunTimeoutError
+from airflow_provider_dataops.errors import DataOpsError, InvalidArgumentError, RunTimeoutError
 from airflow_provider_dataops.lifecycle.deadlines import deadline_in_words, start_deadline
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.links.base import RunLink
@@ -184,7 +184,7 @@ async def _last_look(trigger: DataOpsTrigger) -> RunEvent | ConditionEvent | Non
             question = cast("Any", trigger).question(connection.api)
             value = await connection.ask(question, group=id(trigger))
             return None if value is None else ConditionEvent(ending=Ending.FINISHED, value=value)
-    except (ApiError, TimeoutError) as error:
+    except (DataOpsError, TimeoutError) as error:
         trigger.log.warning("The last request, after the deadline, failed: %r", error)
         return None
 

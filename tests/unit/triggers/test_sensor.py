@@ -161,12 +161,17 @@ class TestARun:
         platform.answer = run(RunState.FAILED, "FAILED")
         assert isinstance(end(trigger()), TaskFailedEvent)
 
+    @pytest.mark.parametrize(
+        "error", [ServerError("down", status=503), ConnectionSettingsError("no host"), TimeoutError()]
+    )
     def test_fails_the_task_if_the_last_request_fails(
-        self, platform: Platform, capsys: pytest.CaptureFixture[str]
+        self, platform: Platform, error: Exception, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        platform.ending, platform.answer = TIMEOUT, ServerError("down", status=503)
+        platform.ending, platform.answer = TIMEOUT, error
         assert isinstance(end(trigger()), TaskFailedEvent)
-        assert "The last request, after the deadline, failed: ServerError" in capsys.readouterr().out
+        log = capsys.readouterr().out
+        assert f"The last request, after the deadline, failed: {type(error).__name__}" in log
+        assert "AirflowSensorTimeout: Tamr job j-1 had not ended" in log
 
     def test_is_in_the_log_with_its_link_from_the_start(
         self, platform: Platform, capsys: pytest.CaptureFixture[str]
