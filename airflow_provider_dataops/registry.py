@@ -5,11 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from airflow_provider_dataops.errors import InvalidArgumentError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_dataops.core.watch import Watch
     from airflow_provider_dataops.hooks.base import DataOpsHook
+    from airflow_provider_dataops.sensors.base import DataOpsSensor
     from airflow_provider_dataops.triggers.base import DataOpsTrigger
 
 
@@ -25,6 +28,9 @@ PLATFORMS = {
     name: Modules(f"airflow_provider_dataops.hooks.{name}", f"airflow_provider_dataops.triggers.{name}")
     for name in ("quantemplate", "tailer", "tamr", "toucan", "trac")
 }
+
+#: The package with the sensors of all platforms.
+SENSORS = "airflow_provider_dataops.sensors."
 
 
 def hook_class(conn_type: str) -> type[DataOpsHook[Any]]:
@@ -44,3 +50,17 @@ def trigger_class(conn_type: str, watch: Watch) -> Callable[..., DataOpsTrigger]
     module, kind = vars(import_module(PLATFORMS[conn_type].triggers)), type(watch)
     classes = [cls for cls in module.values() if isinstance(cls, type) and issubclass(cls, kind)]
     return cast("Callable[..., DataOpsTrigger]", next(cls for cls in classes if cls is not kind))
+
+
+def sensor_class(path: str) -> type[DataOpsSensor]:
+    """Import and return a sensor class of this package, and import the triggers of its platform.
+
+    :param path: the path of the class, which a trigger has stored.
+    :raises InvalidArgumentError: if the package has no such class.
+    """
+    module, _, name = path.rpartition(".")
+    if not module.startswith(SENSORS) or module.removeprefix(SENSORS) not in PLATFORMS:
+        raise InvalidArgumentError(f"sensor must be a class in {SENSORS}*; given: {path!r}")
+    sensor: type[DataOpsSensor] = getattr(import_module(module), name)
+    import_module(PLATFORMS[sensor.conn_type].triggers)
+    return sensor

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.log import Log
 
 
+def renders_in_triggerer() -> bool:
+    """Return whether this Airflow renders the templates of a task that starts in the triggerer."""
+    return tuple(int(part) for part in __version__.split(".")[:2]) >= (3, 3)
+
+
 def warn_if_not_durable(survives_tries: bool, noun: str, log: Log) -> None:
     """Log a warning if this Airflow cannot store a run for later tries of its task.
 

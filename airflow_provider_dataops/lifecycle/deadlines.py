@@ -56,6 +56,37 @@ def airflow_timeout(until: float, interval: float) -> timedelta:
     return timedelta(seconds=max(LONGEST_GUARD, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
 
 
+#: The deadline of a wait comes at most this many seconds before Airflow ends the trigger.
+MARGIN = 10.0
+
+
+def start_timeout(timeout: float, execution_timeout: timedelta | None, interval: float) -> timedelta:
+    """Return the ``timeout`` of a sensor's trigger if the sensor starts in the triggerer.
+
+    Airflow counts it from the start of each try. If ``execution_timeout`` is shorter, Airflow applies that.
+    """
+    return timedelta(seconds=_limit(timeout, execution_timeout)[0] + max(60.0, 2 * interval))
+
+
+def start_deadline(
+    ends: datetime | None, timeout: float, execution_timeout: timedelta | None, interval: float
+) -> float:
+    """Return the deadline of a sensor that started in the triggerer, in seconds since the epoch.
+
+    The trigger does not know when the try began, also because a triggerer may have started it anew. But
+    Airflow has stored when the trigger must end.
+
+    :param ends: when Airflow ends the trigger; see :func:`start_timeout`.
+    """
+    limit, _ = _limit(timeout, execution_timeout)
+    if ends is None:
+        return SYSTEM_CLOCK.wall() + limit
+    end = (ends if ends.tzinfo else ends.replace(tzinfo=UTC)).timestamp()
+    airflow = start_timeout(timeout, execution_timeout, interval)
+    began = end - min(airflow, execution_timeout or airflow).total_seconds()
+    return min(began + limit, end - min(MARGIN, limit / 10))
+
+
 def pause(seconds: float, clock: Clock, deadline: float, otherwise: str) -> Exchange[None]:
     """Pause, but raise an error instead if the pause would end after the deadline.
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.hooks.base import DataOpsHook
     from airflow_provider_dataops.sensors.base import DataOpsSensor
+    from airflow_provider_dataops.triggers.base import DataOpsTrigger
 
 
 def sensor_wait(sensor: DataOpsSensor, api: Api) -> SensorWait:
@@ -123,14 +124,15 @@ class SensorWait:
             "Deferred: the triggerer waits for %s, up to %s", self.subject, deadline_in_words(self.deadline)
         )
         sensor.defer(
-            trigger=trigger_class(sensor.conn_type, self.watch)(
-                **self.watch.arguments(),
-                conn_id=sensor.conn_id,
-                deadline=self.deadline,
-                **self.pace,
-            ),
+            trigger=self.trigger(),
             method_name=sensor.execute_complete.__name__,
             timeout=airflow_timeout(self.deadline, interval),
+        )
+
+    def trigger(self) -> DataOpsTrigger:
+        """Return the trigger that waits for the same in the triggerer."""
+        return trigger_class(self.sensor.conn_type, self.watch)(
+            **self.watch.arguments(), conn_id=self.sensor.conn_id, deadline=self.deadline, **self.pace
         )
 
     def resume(self, event: object, hook: DataOpsHook[Any]) -> Any:

@@ -21,7 +21,7 @@ from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.tasks.json_files import EXTENSION, read_json_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     import jinja2
     from airflow.sdk import Context
@@ -70,7 +70,7 @@ class DataOpsTask(BaseOperator):
         """Render the template fields. Read the structured arguments that are paths of JSON files."""
         names = list(template_fields)
         if parent is self:
-            files = [name for name in names if self._is_json_file(name, seen_oids)]
+            files = [name for name in names if self.is_json_file(name, seen_oids)]
             names = [name for name in names if name not in files]
             # Airflow renders the templates again when a deferred task resumes. If the file is missing then, a
             # retry must be possible: it waits for the run that the task has started.
@@ -78,7 +78,7 @@ class DataOpsTask(BaseOperator):
                 setattr(self, name, read_json_file(name, getattr(self, name), context, jinja_env))
         super()._do_render_template_fields(parent, names, context, jinja_env, seen_oids)
 
-    def _is_json_file(self, name: str, resolved: set[int]) -> bool:
+    def is_json_file(self, name: str, resolved: Collection[int] = ()) -> bool:
         """Return whether a template field is a structured argument with the path of a file.
 
         :param resolved: the ``id()`` of each result of another task. Such a result is not used as a path,
@@ -112,12 +112,16 @@ class DataOpsTask(BaseOperator):
 
         ``post_execute`` cannot do this, because Airflow 3.3.2 calls it without the result.
         """
-        # With multiple_outputs, Airflow itself stores all values of the dict.
-        if self.do_xcom_push and not self.multiple_outputs and isinstance(result, Mapping):
-            for key in self.output_keys:
-                if key in result:
-                    context["ti"].xcom_push(key, result[key])
+        for key, value in self.outputs(result).items():
+            context["ti"].xcom_push(key, value)
         return result
+
+    def outputs(self, result: Any) -> dict[str, Any]:
+        """Return the values of :attr:`output_keys` that the task stores as XComs."""
+        # With multiple_outputs, Airflow itself stores all values of the dict.
+        if not self.do_xcom_push or self.multiple_outputs or not isinstance(result, Mapping):
+            return {}
+        return {key: result[key] for key in self.output_keys if key in result}
 
     def pause(self, duration: float) -> None:
         """Wait before the next attempt at a request.

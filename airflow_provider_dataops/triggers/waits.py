@@ -152,7 +152,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
     run, url = f"run {trigger.run_id}", f"connection {trigger.conn_id}"
     loop = asyncio.get_running_loop()
     try:
-        async with asyncio.timeout(STOP_BUDGET) as limit, _connected(trigger) as connection:
+        async with asyncio.timeout(STOP_BUDGET) as limit, connected(trigger) as connection:
             platform, url = connection.api.platform, trigger.url(connection.api)
             named = f"{connection.api.noun} {trigger.run_id}"
             run = f"{platform} {named}"
@@ -293,7 +293,8 @@ def _remaining(trigger: DataOpsTrigger) -> float:
 
 
 @asynccontextmanager
-async def _connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]:
+async def connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]:
+    """Use the connection that all triggers of an account share."""
     with _account(trigger) as account:
         async with shared(await account.api()) as connection:
             yield connection
