@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk.observability import stats
 
 from airflow_provider_dataops.adapters import metrics
@@ -63,7 +64,7 @@ def test_metrics_go_to_airflow_if_a_switch_is_on(
 def test_nothing_is_called_if_metrics_are_off(mocker: MockerFixture) -> None:
     incr = mocker.patch.object(stats.Stats, "incr")
     timing = mocker.patch.object(stats.Stats, "timing")
-    read = mocker.spy(metrics.conf, "getboolean")
+    read = mocker.spy(conf, "getboolean")
     for _ in range(3):
         metrics.count(Counter.POLL, "Tamr")
         metrics.time(Timing.POLL_LATENESS, "Tamr", 1.0)
