@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_dataops.adapters import configuration
+from airflow_provider_dataops.adapters import configuration, metrics
 from tests.generated import events, generated, rules
+from tests.kept_metrics import KeptMetrics
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -32,6 +33,15 @@ def _fresh_options() -> None:
     """Let each test read Airflow's options again."""
     configuration.options.cache_clear()
     configuration.deferral_guard.cache_clear()
+    metrics.airflow_stats.cache_clear()
+
+
+@pytest.fixture
+def kept_metrics(monkeypatch: pytest.MonkeyPatch) -> KeptMetrics:
+    """Return the metrics that the test sends."""
+    kept = KeptMetrics()
+    monkeypatch.setattr(metrics, "airflow_stats", lambda: kept)
+    return kept
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, ParamSpec
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_dataops.adapters import configuration, hook_lineage
+from airflow_provider_dataops.adapters import configuration, hook_lineage, metrics
 from airflow_provider_dataops.adapters.connections import connection_fields
 from airflow_provider_dataops.adapters.secrets import register_secret
 from airflow_provider_dataops.core.lineage import Lineage
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import ConfigurationError, ConnectionSettingsError, DataOpsError
 from airflow_provider_dataops.hooks import form_methods
 from airflow_provider_dataops.provider_info import FORMS
@@ -106,9 +107,14 @@ class DataOpsHook(BaseHook, Generic[ApiT]):
         return self.driver.run(exchange, policy)
 
     def report(self, inputs: Iterable[Dataset], outputs: Iterable[Dataset]) -> None:
-        """Keep what an upload or a download has read and written, and report it to Airflow's hook lineage."""
+        """Keep what an upload or a download has read and written, for operators, hook lineage and metrics."""
         self.lineage = Lineage(inputs=tuple(inputs), outputs=tuple(outputs))
         hook_lineage.collect(self, self.lineage)
+        for dataset in self.lineage.outputs:
+            if dataset.size:
+                is_upload = dataset.namespace.startswith(f"{self.api.names.scheme}://")
+                counter = Counter.BYTES_SENT if is_upload else Counter.BYTES_RECEIVED
+                metrics.count(counter, self.api.platform, dataset.size)
 
     def get_conn(self) -> ApiT:
         """Return the platform. Each call returns a generator for :meth:`run`, and sends nothing itself."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import (
@@ -84,6 +85,7 @@ class DurableStart:
     :param defers: whether the task defers after the start, if the run is still active.
     :param new_token: returns a new token for one submission.
     :param has_retry: whether Airflow starts another try if this one fails.
+    :param count: counts what happens, for metrics.
     :param log: the task's log.
     """
 
@@ -96,6 +98,7 @@ class DurableStart:
     defers: bool
     new_token: Callable[[], str]
     has_retry: bool
+    count: Callable[[Counter], None]
     log: Log
 
     def run(self) -> Exchange[Started]:
@@ -155,6 +158,7 @@ class DurableStart:
             launch=self.launch,
             store=self.store,
             clock=self.clock,
+            count=self.count,
             log=self.log,
             deadline=self.deadline,
             # After a Clear, do not renew the record. If this try dies, the next try must still see that the
@@ -177,6 +181,7 @@ class DurableStart:
             confirm=lambda: self.store.set(record.as_json()),
             clock=self.clock,
             deadline=self.deadline,
+            count=self.count,
             log=self.log,
         )
 
@@ -205,6 +210,7 @@ class DurableStart:
                 record = replace(record, lost=False)
                 self.store.set(record.as_json())
             record = replace(record, reattached=True)
+            self.count(Counter.RUN_REATTACHED)
             return Started(snapshot, record, earlier.watch, url, known=True)
         if is_lost and not launch.not_found_is_final:
             raise AmbiguousSubmitError(
@@ -329,6 +335,7 @@ class DurableStart:
         watch = self.launch.watch(run_id, record.token)
         url = watch.url(api)
         self.log.info("Started %s %s: %s", noun, run_id, url)
+        self.count(Counter.RUN_STARTED)
         record = replace(record, run_id=run_id)
         if self.defers and not snapshot.state.is_final:
             # Store this in the same request, because the task defers as soon as it has read the run once.

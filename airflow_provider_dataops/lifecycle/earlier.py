@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.errors import AmbiguousSubmitError, ApiError, NotFoundError, RunTimeoutError
 from airflow_provider_dataops.lifecycle.deadlines import pause
@@ -34,6 +35,7 @@ class EarlierRun:
     :param confirm: stores the record again before the run is stopped. It raises an error if a newer try has
         taken over, because the newer try may wait for the run.
     :param deadline: when this try must end, in seconds since the epoch.
+    :param count: counts what happens, for metrics.
     """
 
     api: Api
@@ -41,6 +43,7 @@ class EarlierRun:
     confirm: Callable[[], None]
     clock: Clock
     deadline: float
+    count: Callable[[Counter], None]
     log: Log
 
     @property
@@ -173,6 +176,7 @@ class EarlierRun:
             self.url,
         )
         yield from self.watch.cancel(self.api)
+        self.count(Counter.RUN_CANCELLED)
         until = self.clock.monotonic() + STOP_SECONDS
         while self.clock.monotonic() < until:
             snapshot = yield from self.watch.look(self.api)

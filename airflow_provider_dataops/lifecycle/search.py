@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import (
     AmbiguousSubmitError,
     ApiError,
@@ -46,12 +47,14 @@ class Search:
     that time, the submission started no run. A run that was listed once stays a candidate.
 
     :param deadline: when this try must end, in seconds since the epoch.
+    :param count: counts what happens, for metrics.
     :param renewed: stores the record with the task's current generation, and returns this record.
     """
 
     launch: Launch
     store: Store
     clock: Clock
+    count: Callable[[Counter], None]
     log: Log
     deadline: float
     renewed: Callable[[Record], Record]
@@ -208,6 +211,7 @@ class Search:
             "it has the token of the submission" if launch.exact else "a guess: it is the only new run",
             watch_of(launch, found).url(launch.api),
         )
+        self.count(Counter.RUN_ADOPTED)
         return found
 
     def _refuse_to_resubmit(self, launch: Launch) -> NoReturn:

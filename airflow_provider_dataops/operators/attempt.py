@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
+from airflow_provider_dataops.adapters import metrics
 from airflow_provider_dataops.adapters.features import warn_if_not_durable, warn_if_not_stopped
 from airflow_provider_dataops.adapters.task_state import generation, remembered, store_for
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
@@ -126,6 +127,7 @@ class RunAttempt(RecordKeeping):
             defers=self.operator.deferrable and self.operator.wait_for_completion,
             new_token=lambda: uuid4().hex,
             has_retry=self.has_retry,
+            count=lambda counter: metrics.count(counter, self.operator.platform),
             log=self.log,
         )
         while True:
@@ -183,7 +185,7 @@ class RunAttempt(RecordKeeping):
         progress = self._progress()
         while True:
             try:
-                snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), ONCE)
+                snapshot: RunSnapshot = self.hook.run(self._look(), ONCE)
             except ApiError as error:
                 now = SYSTEM_CLOCK.monotonic()
                 verdict = progress.failed(error, now)
@@ -215,7 +217,7 @@ class RunAttempt(RecordKeeping):
         while True:
             self.is_waiting = True
             try:
-                event = self.hook.run(wait.until_end(lambda: self.watch.look(self.hook.api)), ONCE)
+                event = self.hook.run(wait.until_end(self._look), ONCE)
             finally:
                 self.is_waiting = False
             event = event or self.reconnect(wait.progress, deadline)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
+from airflow_provider_dataops.adapters import metrics
+from airflow_provider_dataops.core.metrics import Counter, Poll, Timing
 from airflow_provider_dataops.core.retry import RetryPolicy
-from airflow_provider_dataops.core.run import RunSnapshot, RunState
+from airflow_provider_dataops.core.run import RunSnapshot, RunState, instant
 from airflow_provider_dataops.errors import ApiError, RunCancelledError, RunError
 from airflow_provider_dataops.lifecycle.deadlines import limit_in_words
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.links.base import forget_run_link, push_run_link
 from airflow_provider_dataops.operators.refused_credentials import RefusedCredentials
 from airflow_provider_dataops.operators.reporting import SeenRun
+
+if TYPE_CHECKING:
+    from airflow_provider_dataops.core.http import Exchange
 
 #: A wait may end with a last status request and a stop request. If one fails, it is repeated for up to 20 s.
 AT_THE_END = RetryPolicy(budget=20.0)
@@ -45,11 +50,13 @@ class Endings(RefusedCredentials):
             event = self._last_look(event)
         if event.ending is Ending.LOST:
             self._remember_loss()
+            metrics.count(Counter.RUN_LOST, operator.platform)
         limit = limit_in_words(operator.timeout, operator.execution_timeout)
         error = event.failure(platform=operator.platform, noun=operator.noun, url=self.url, limit=limit)
         if event.snapshot is not None:
             self.is_settled = True
             self.note(event.snapshot)
+            self._count_end(event.snapshot)
             if error is None:
                 self.log.info("%s succeeded", self.run)
                 return event.snapshot.as_result(self.url)
@@ -73,6 +80,18 @@ class Endings(RefusedCredentials):
             self.namespace = self.watch.namespace(self.hook.api)
         self.operator.seen = SeenRun(snapshot, self.namespace, self.url, reattached=self.is_reattached)
 
+    def _look(self) -> Exchange[RunSnapshot]:
+        """Read the run, and return its present state."""
+        return metrics.polled(self.watch.look(self.hook.api), self.operator.platform, Poll.RUN)
+
+    def _count_end(self, run: RunSnapshot) -> None:
+        """Count the end of the run, and record how long the run took if the platform reports this."""
+        platform, state = self.operator.platform, str(run.state)
+        metrics.count(Counter.RUN_FINISHED, platform, state=state)
+        began, ended = instant(run.started_at), instant(run.finished_at)
+        if began is not None and ended is not None:
+            metrics.time(Timing.RUN_DURATION, platform, max(0.0, ended - began), state=state)
+
     def _remember_loss(self) -> None:
         """Store that the run is lost. If it does not appear again, the next try does not wait for it."""
         if self.record is None:
@@ -89,7 +108,7 @@ class Endings(RefusedCredentials):
     def _last_look(self, event: RunEvent) -> RunEvent:
         """Read the run once more after the wait: it may have ended while no triggerer was running."""
         try:
-            snapshot: RunSnapshot = self.hook.run(self.watch.look(self.hook.api), AT_THE_END)
+            snapshot: RunSnapshot = self.hook.run(self._look(), AT_THE_END)
         except ApiError as error:
             self.log.warning("%s", error)
             return event
@@ -106,7 +125,7 @@ class Endings(RefusedCredentials):
             self.log.error("%s", error)
             self.log_left_running()
         else:
-            self.log_stop()
+            self.report_stop()
 
     def _show(self, url: str) -> None:
         """Store the link now, because Airflow itself stores it only at the end of this process."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_dataops.adapters import metrics
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.core.retry import ONCE
 from airflow_provider_dataops.errors import ApiError
 
@@ -172,12 +174,14 @@ class KillHandling:
         except ApiError as error:
             self.log.error("%s could not be stopped and may still be running: %s", self.run, error)
         else:
-            self.log_stop()
+            self.report_stop()
 
-    def log_stop(self) -> None:
-        """Log that the platform accepted the stop request. The run may still succeed or fail."""
+    def report_stop(self) -> None:
+        """Log and count that the platform accepted the stop request. The run may still succeed or fail."""
         operator = self.operator
         self.log.warning("Asked %s to stop %s %s", operator.platform, operator.noun, self.watch.run_id)
+        # Do this last: in ``on_kill``, the metrics' client may wait for a lock of the interrupted code.
+        metrics.count(Counter.RUN_CANCELLED, operator.platform)
 
 
 def _ignore(secret: str) -> None:

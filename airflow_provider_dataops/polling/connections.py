@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
+from airflow_provider_dataops.adapters import metrics
 from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import Request
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import ApiError
 from airflow_provider_dataops.polling.lanes import Lane, Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.metrics import Poll
     from airflow_provider_dataops.polling.poller import Poller
 
 T = TypeVar("T")
@@ -78,24 +81,26 @@ class SharedConnection:
         """
         return await self._lanes.turn(group)
 
-    async def ask(self, exchange: Exchange[T], group: Hashable) -> T:
+    async def ask(self, exchange: Exchange[T], group: Hashable, operation: Poll) -> T:
         """Wait for a lane. Then send the requests of one call, and return the call's result.
 
+        :param operation: what the call reads, for metrics.
         :raises ApiError: if a request failed. The caller decides when to try again.
         """
-        return await self.send(exchange, await self.turn(group))
+        return await self.send(exchange, await self.turn(group), operation)
 
-    async def send(self, exchange: Exchange[T], lane: Lane) -> T:
+    async def send(self, exchange: Exchange[T], lane: Lane, operation: Poll) -> T:
         """Send the requests of one call as soon as the gate allows it. Return the call's result.
 
         :param lane: the call's lane. It is free at the end.
+        :param operation: what the call reads, for metrics.
         :raises ApiError: if a request failed. The caller decides when to try again.
         """
         try:
             sent_at = await self._admitted(exchange)
             lane.give_up_later()
             try:
-                value = await self.driver.run(exchange)
+                value = await self.driver.run(metrics.polled(exchange, self.api.platform, operation))
             except ApiError as error:
                 now = self.driver.clock.monotonic()
                 self.gate.failed(error, sent_at, now)
@@ -117,7 +122,10 @@ class SharedConnection:
             now = self.driver.clock.monotonic()
             if (refusal := self.gate.refusal(now)) is not None:
                 raise _as_answer_to(exchange, refusal)
+            was_open = self.gate.breaker.is_open
             if (wait := self.gate.wait(now)) <= 0:
+                if self.gate.breaker.is_open and not was_open:
+                    metrics.count(Counter.BREAKER_OPEN, self.api.platform)
                 return now
             self.reopened.clear()
             with suppress(TimeoutError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_dataops.core.arguments import require_seconds
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.errors import ApiError, DataOpsError, UnroutedError
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
@@ -137,7 +138,8 @@ class _Reader:
             # Another URL, account or tenant may have other runs with the same ids.
             self._before, self._followed = None, (api.settings.account_key, scope)
         try:
-            listing = await connection.ask(self._feed.poll(api, self._before), group=id(self._feed))
+            polling = self._feed.poll(api, self._before)
+            listing = await connection.ask(polling, id(self._feed), Poll.EVENTS)
         except ApiError as error:
             now = SYSTEM_CLOCK.monotonic()
             verdict = self._progress.failed(error, now)

@@ -11,11 +11,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_dataops.core.listing import EntryCache
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.retry import is_about_request, is_passing
-from airflow_provider_dataops.core.words import duration_in_words
 from airflow_provider_dataops.errors import ApiError, DataOpsError, ReplyTooLargeError
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
+from airflow_provider_dataops.polling.lateness import Lateness
 from airflow_provider_dataops.polling.subscriptions import Schedule, Signal, Subscription
 from airflow_provider_dataops.transport.gate import OPENS_AFTER
 
@@ -47,8 +48,6 @@ YOUNG_PER_SECOND = 100
 YOUNG_LISTED_PER_SECOND, YOUNG_LISTED = 600, 2.5
 #: After this many runs, the poller lets others continue. A woken trigger counts as ``WAKING`` runs.
 SLICE, WAKING = 200, 20
-#: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
-LATE, WARN_AGAIN = 60.0, 600.0
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +79,7 @@ class Poller:
         self._entries: EntryCache[Any] = EntryCache()
         #: One request for a list covers at most this many runs. A response that was too large halves it.
         self._list_size = sys.maxsize
-        #: How late the last request was sent, in seconds.
-        self.lateness = 0.0
-        self._late_since: float | None = None
-        self._warn_at = 0.0
+        self._lateness = Lateness(connection, group)
 
     # --- the triggers ----------------------------------------------------------------------------------
 
@@ -117,7 +113,7 @@ class Poller:
     def next_look(self, subscription: Subscription) -> float:
         """Return in how many seconds the run of a subscription will probably be read next."""
         now = self._connection.driver.clock.monotonic()
-        return max(subscription.run.due - now + self.lateness, self._connection.gate.opens_in(now))
+        return max(subscription.run.due - now + self._lateness.last, self._connection.gate.opens_in(now))
 
     @property
     def is_idle(self) -> bool:
@@ -210,7 +206,7 @@ class Poller:
         run = self._schedule.next_due()
         if run is None:
             raise RuntimeError("no run is due")
-        self._note_lateness(run, now)
+        self._lateness.note(run, now)
         if not self._is_in_list(run, now):
             (run,) = self._schedule.take_due(1)
             return self._look(lane, run)
@@ -218,25 +214,6 @@ class Poller:
         if limit is None:
             self._is_listing = True
         return self._read_list(lane, self._schedule.take_due(limit), is_whole=limit is None)
-
-    def _note_lateness(self, run: TrackedRun, now: float) -> None:
-        """Log a warning if the limit of requests makes the requests of this group late for a minute."""
-        self.lateness = max(0.0, now - run.due)
-        in_outage = self._connection.gate.breaker.failing_since is not None
-        if in_outage or self.lateness <= run.poll_interval:
-            self._late_since = None
-        elif self._late_since is None:
-            self._late_since = now
-            self._warn_at = max(self._warn_at, now + LATE)
-        elif now >= self._warn_at:
-            self._warn_at = now + WARN_AGAIN
-            log.warning(
-                "The requests for the runs of %s are %s late, because %d runs share %d requests at a time",
-                self.group,
-                duration_in_words(self.lateness),
-                self._connection.waits,
-                self._connection.most_requests,
-            )
 
     async def _read_list(self, lane: Lane, runs: list[TrackedRun], *, is_whole: bool) -> None:
         """Read the list, and pass on its results. Runs that are not in the list are read alone."""
@@ -277,13 +254,13 @@ class Poller:
         except StopIteration as ended:
             answers: Answers = ended.value
             return answers
-        return await self._connection.send(_resumed(sweep, first), lane)
+        return await self._connection.send(_resumed(sweep, first), lane, Poll.LIST)
 
     async def _look(self, lane: Lane, run: TrackedRun) -> None:
         """Read one run alone, and pass on the result."""
         answer: RunSnapshot | DataOpsError | Signal
         try:
-            answer = await self._connection.send(run.watch.look(self._connection.api), lane)
+            answer = await self._connection.send(run.watch.look(self._connection.api), lane, Poll.RUN)
         except DataOpsError as error:
             answer = error
         except Exception:

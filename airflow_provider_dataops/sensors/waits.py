@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 from airflow.sdk import PokeReturnValue
 
+from airflow_provider_dataops.adapters.metrics import polled
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.json import storable
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.retry import refusal_pause
 from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import RunConditionWatch, RunWatch
@@ -230,7 +232,7 @@ class RunEnd(SensorWait):
         The wait also ends if the platform does not return the run for some time, as in the triggerer. But in
         mode ``reschedule``, it then lasts until the timeout, because no state is kept between two pokes.
         """
-        snapshot = hook.run(self.watch.look(hook.api))
+        snapshot = hook.run(polled(self.watch.look(hook.api), self.sensor.platform, Poll.RUN))
         now = SYSTEM_CLOCK.monotonic()
         event = self.progress.ending(snapshot, now, self.next_look, self.sensor.log)
         return None if event is None else PokeReturnValue(True, self._result(event, hook.api))
@@ -258,7 +260,7 @@ class ConditionMet(SensorWait):
 
     def ask(self, hook: DataOpsHook[Any]) -> PokeReturnValue | None:
         """Return the value of the condition if it is true."""
-        value = hook.run(self.watch.question(hook.api))
+        value = hook.run(polled(self.watch.question(hook.api), self.sensor.platform, Poll.CONDITION))
         now = SYSTEM_CLOCK.monotonic()
         if value is None:
             self.progress.not_met(now, self.next_look, self.sensor.log)

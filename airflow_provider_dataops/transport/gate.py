@@ -36,6 +36,11 @@ class CircuitBreaker:
     probe_at: float = 0.0
     failing_since: float | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the breaker slows down the requests."""
+        return self.probe_at > 0.0
+
     def close(self) -> None:
         """Forget all failures, and stop slowing down the requests, because the platform has responded."""
         self.failing_since, self.probe_at = None, 0.0

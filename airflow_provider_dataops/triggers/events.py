@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from airflow_provider_dataops.adapters import metrics
 from airflow_provider_dataops.adapters.asset_state import AssetStateStore
 from airflow_provider_dataops.adapters.features import warn_if_not_stored
 from airflow_provider_dataops.core.feed import Feed
+from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import InvalidArgumentError
 from airflow_provider_dataops.triggers.base import DataclassTrigger, connected_api, load_waits
 
@@ -111,6 +113,7 @@ class EventTrigger(Feed, DataclassTrigger, BaseEventTrigger):
                 continue
             for run in mark.new(snapshot.listing):
                 if self.wants(run):
+                    metrics.count(Counter.EVENT_FIRED, self.conn_type)
                     yield TriggerEvent(run.payload())
             position.passed(snapshot)
 

@@ -6,8 +6,10 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from airflow_provider_dataops.adapters import metrics
 from airflow_provider_dataops.adapters.supervisor import task_state
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.core.metrics import Counter, Poll
 from airflow_provider_dataops.core.retry import RetryPolicy
 from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
@@ -171,6 +173,7 @@ async def _stop_run(trigger: RunTrigger) -> None:
                 limit.reschedule(loop.time() + STOP_BUDGET)
                 await connection.driver.run(trigger.cancel(connection.api), RetryPolicy(budget=STOP_BUDGET))
                 trigger.log.warning("The task has ended. Asked %s to stop %s: %s", platform, named, url)
+                metrics.count(Counter.RUN_CANCELLED, platform)
     except TimeoutError:
         trigger.log.error(
             "%s could not be stopped in %.0f s and may still be running: %s", run, STOP_BUDGET, url
@@ -255,7 +258,7 @@ async def _asked(
 ) -> ConditionEvent | None:
     while account.is_current(connection.api):
         try:
-            value = await connection.ask(trigger.question(connection.api), group=id(trigger))
+            value = await connection.ask(trigger.question(connection.api), id(trigger), Poll.CONDITION)
         except ApiError as error:
             now = SYSTEM_CLOCK.monotonic()
             verdict = progress.failed(error, now)

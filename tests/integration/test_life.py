@@ -56,6 +56,7 @@ class Life:
             defers=False,
             new_token=lambda: uuid4().hex,
             has_retry=True,
+            count=lambda _: None,
             log=logging.getLogger("task"),
         )
         started: Started = hook.run(start.run())

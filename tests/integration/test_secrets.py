@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.bench.base import Bench
+    from tests.kept_metrics import KeptMetrics
 
 KEY, HEADER, PROXY = "planted-key-7f3a", "planted-header-91bc", "planted-proxy-5d20"
 
@@ -44,9 +45,14 @@ class Everything:
     """Collects all output of the provider, so that the test can search it for secrets."""
 
     def __init__(
-        self, bench: Bench, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+        self,
+        bench: Bench,
+        caplog: pytest.LogCaptureFixture,
+        capfd: pytest.CaptureFixture[str],
+        kept_metrics: KeptMetrics,
     ) -> None:
         self._bench, self._caplog, self._capfd = bench, caplog, capfd
+        self.metrics = kept_metrics
         self._texts: list[str] = []
 
     def add(self, *things: object) -> None:
@@ -58,7 +64,8 @@ class Everything:
                 self._texts.append(repr(vars(thing)))
 
     def check(self) -> None:
-        """Fail if a text, a log record or the output contains a planted secret or an access token."""
+        """Fail if a text, a log record, a metric or the output contains a planted secret or a token."""
+        self.add(*self.metrics.sent)
         secrets = [KEY, HEADER, PROXY]
         for entry in self._bench.requests():
             scheme, _, token = (entry.header("Authorization") or "").partition(" ")
@@ -80,6 +87,7 @@ def everything(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
+    kept_metrics: KeptMetrics,
 ) -> Everything:
     if request.node.name.endswith("-hang]"):
         monkeypatch.setattr(settings, "REQUEST_TIMEOUT", 0.12)
@@ -90,7 +98,7 @@ def everything(
         caplog.set_level(logging.DEBUG, name or None)
     bench.use_secret(KEY)
     bench.add_to_connection(auth_headers={"X-Gateway": HEADER})
-    return Everything(bench, caplog, capfd)
+    return Everything(bench, caplog, capfd, kept_metrics)
 
 
 def arm(bench: Bench, scene: str, operations: tuple[str, ...]) -> None:
@@ -146,6 +154,7 @@ class TestNoSecretIsShown:
 
         run(main())
         assert published
+        assert everything.metrics.of("dataops.poll")
         everything.add(*published)
         bench.sandbox.clear_faults()
         everything.check()

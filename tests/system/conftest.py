@@ -11,6 +11,7 @@ from dataops_sandbox import Sandbox
 from devtools.airflow_client import WAITS_FOR_A_PERSON
 from devtools.airflow_stack import AirflowStack
 from devtools.demo import DAGS
+from tests.statsd_server import StatsdServer
 from tests.system import evidence, planted
 from tests.system.scenes import APPROVAL, APPROVED, REJECTED, Stage
 
@@ -42,8 +43,15 @@ def downloads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def statsd() -> Iterator[StatsdServer]:
+    """Run the server to which Airflow sends its metrics, for the whole session."""
+    with StatsdServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def stack(
-    sandbox_server: Sandbox, downloads: Path, tmp_path_factory: pytest.TempPathFactory
+    sandbox_server: Sandbox, downloads: Path, statsd: StatsdServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[AirflowStack]:
     """Run Airflow with connections to the sandbox, the example DAGs and the DAGs of the system tests."""
     planted.into(sandbox_server)
@@ -58,6 +66,7 @@ def stack(
         # The triggers of a killed triggerer move after 12 s. By default, this takes 30 s.
         "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
         "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "12",
+        **statsd.environment,
     }
     with AirflowStack(home, folders, connections, env) as running:
         evidence.keep(running)

@@ -14,6 +14,7 @@ from tests.system import evidence, planted
 
 if TYPE_CHECKING:
     from devtools.airflow_stack import AirflowStack
+    from tests.statsd_server import StatsdServer
     from tests.system.scenes import Stage
 
 
@@ -31,9 +32,9 @@ def test_a_secret_is_masked_if_a_response_repeats_it(stage: Stage) -> None:
 
 
 @pytest.fixture(scope="module")
-def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
-    """Return everything that Airflow has written, after the example DAGs have run."""
-    return evidence.written(stack)
+def written(stack: AirflowStack, statsd: StatsdServer, examples: dict[str, str]) -> dict[str, bytes]:
+    """Return everything that Airflow has written or sent as metrics, after the example DAGs have run."""
+    return {**evidence.written(stack), "metrics": "\n".join(statsd.lines).encode()}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def written(stack: AirflowStack, examples: dict[str, str]) -> dict[str, bytes]:
         ("triggerer", b"triggers currently running"),
         ("scheduler", b"tamr_refresh"),
         ("database", b"src_customers"),
+        ("metrics", b"airflow.dataops.poll"),
     ],
 )
 def test_each_place_has_the_text_that_is_to_be_searched(

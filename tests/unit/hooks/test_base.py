@@ -13,11 +13,14 @@ from urllib3 import HTTPSConnectionPool
 from urllib3 import exceptions as low
 from urllib3.connection import HTTPSConnection
 
+from airflow_provider_dataops.core.lineage import file_dataset
 from airflow_provider_dataops.errors import ConnectionSettingsError
 from airflow_provider_dataops.hooks.tamr import TamrHook
+from airflow_provider_dataops.platforms.tamr.lineage import NAMES
 from tests.unit.fakes import reply
 
 if TYPE_CHECKING:
+    from tests.kept_metrics import KeptMetrics
     from tests.unit.hooks.worker import Worker
 
 #: Text of the server, and credentials. No message of the Test button may contain them.
@@ -57,6 +60,14 @@ def test_every_secret_is_masked_in_the_logs(worker: Worker) -> None:
     worker.quantemplate().list_executions(pipeline_id="p")
     text = "s3cret-of-client g4te-word pr0xy-word t0ken-of-a-session"
     assert redact(text) == "*** *** *** ***"
+
+
+def test_a_dataset_without_a_known_size_counts_no_bytes(worker: Worker, kept_metrics: KeptMetrics) -> None:
+    hook = worker.tamr()
+    namespace = hook.api.namespace()
+    product = NAMES.dataset(namespace, "data-product", "p-1")
+    hook.report([], [product, file_dataset("/a.csv", 0), file_dataset("/b.csv", 7)])
+    assert kept_metrics.sent == [("dataops.bytes.received", 7, {"platform": "tamr"})]
 
 
 class TestTestButton:

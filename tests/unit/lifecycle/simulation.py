@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_dataops.core.http import Exchange
+    from airflow_provider_dataops.core.metrics import Counter
     from airflow_provider_dataops.errors import ApiError
     from airflow_provider_dataops.lifecycle.record import Generation
 
@@ -114,6 +115,8 @@ class World:
     #: Called with the number of each effect of a try.
     on_effect: Callable[[int], None] | None = None
     log_lines: list[str] = field(default_factory=list)
+    #: What the tries have counted for metrics.
+    counted: list[Counter] = field(default_factory=list)
 
     def effect(self) -> None:
         """Count an effect that others can see. The worker may die right after it."""
@@ -361,6 +364,7 @@ def _worker(world: World, generation: Generation, cancels: bool) -> Started:
         defers=False,
         new_token=token,
         has_retry=world.has_retry,
+        count=world.counted.append,
         log=log,
     )
     exchange = start.run()

@@ -3,12 +3,20 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
-from airflow_provider_dataops.errors import AuthenticationError, ConnectionSettingsError
+from airflow_provider_dataops.errors import (
+    ApiError,
+    AuthenticationError,
+    ConnectionSettingsError,
+    ServerError,
+)
 from airflow_provider_dataops.polling import connections
 from airflow_provider_dataops.polling.connections import LINGER, shared
 from airflow_provider_dataops.transport.aio import AsyncDriver
@@ -20,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     import aiohttp
+
+    from airflow_provider_dataops.polling.connections import SharedConnection
+    from tests.kept_metrics import KeptMetrics
 
 
 def is_closed(session: aiohttp.ClientSession) -> bool:
@@ -145,8 +156,8 @@ def test_all_waits_continue_soon_after_an_outage() -> None:
         async def ask(run_id: str) -> None:
             while True:
                 try:
-                    await one.ask(watch.look(run_id), "group")
-                except Exception:
+                    await one.ask(watch.look(run_id), "group", Poll.RUN)
+                except ApiError:
                     await asyncio.sleep(5.0)
                 else:
                     answered.append(asyncio.get_running_loop().time())
@@ -158,6 +169,53 @@ def test_all_waits_continue_soon_after_an_outage() -> None:
         assert max(answered) - min(answered) < 6.0
 
     run_virtual(main())
+
+
+class TestMetrics:
+    def ask(self, one: SharedConnection) -> Any:
+        return one.ask(FakeWatch().look(one.api), "group", Poll.RUN)
+
+    def test_count_each_poll_and_each_failure(self, kept_metrics: KeptMetrics) -> None:
+        async def main() -> None:
+            one = connection(FakePlatform(failing=outage(until=5.0)))
+            with pytest.raises(ServerError):
+                await self.ask(one)
+            await asyncio.sleep(10.0)
+            await self.ask(one)
+
+        run_virtual(main())
+        tags = {"platform": "fake", "operation": "run"}
+        assert kept_metrics.of("dataops.poll") == [(1, tags)] * 2
+        assert kept_metrics.of("dataops.poll.failed") == [(1, tags)]
+        assert kept_metrics.of("dataops.breaker.open") == []
+
+    def test_count_each_time_that_the_breaker_opens(self, kept_metrics: KeptMetrics) -> None:
+        down = outage(until=1e9)
+        platform = FakePlatform(failing=lambda request: down(request) if request.at % 1e3 < 500.0 else None)
+
+        async def main() -> None:
+            one = connection(platform)
+            while asyncio.get_running_loop().time() < 1_800.0:
+                with suppress(ServerError):
+                    await self.ask(one)
+                await asyncio.sleep(10.0)
+
+        run_virtual(main())
+        assert len([at for at in platform.times if at < 500.0]) > 10
+        assert kept_metrics.of("dataops.breaker.open") == [(1, {"platform": "fake"})] * 2
+
+    def test_do_not_count_a_request_that_is_not_sent(self, kept_metrics: KeptMetrics) -> None:
+        rejection = AuthenticationError("HTTP 401: no", status=401)
+        rejection.locks_out = True
+
+        async def main() -> None:
+            one = connection(FakePlatform(failing=lambda _: copy(rejection)), locks_out=True)
+            for _ in range(3):
+                with pytest.raises(AuthenticationError):
+                    await self.ask(one)
+
+        run_virtual(main())
+        assert len(kept_metrics.of("dataops.poll")) == len(kept_metrics.of("dataops.poll.failed")) == 2
 
 
 def test_an_error_instead_of_a_request_contains_that_request() -> None:
@@ -174,7 +232,7 @@ def test_an_error_instead_of_a_request_contains_that_request() -> None:
             one.gate.failed(rejection, LoopClock().monotonic(), LoopClock().monotonic())
             await asyncio.sleep(REFUSAL_PAUSE + 1.0)
         with pytest.raises(AuthenticationError) as caught:
-            await one.ask(api.get_operation("app", "op-2"), "group")
+            await one.ask(api.get_operation("app", "op-2"), "group", Poll.RUN)
         assert caught.value.locks_out
         assert caught.value.permanent
         assert str(caught.value) == (

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.polling.feeds import FeedSnapshot
+    from tests.kept_metrics import KeptMetrics
 
 
 class Feeds:
@@ -96,6 +97,14 @@ def test_each_interval_has_one_poll(polled: Feeds) -> None:
     found = polled.poll(310.0)
     assert [round(time) for time, _ in found] == [0, 60, 120, 180, 240, 300]
     assert polled.platform.times == [time for time, _ in found]
+
+
+def test_each_poll_is_counted(polled: Feeds, kept_metrics: KeptMetrics) -> None:
+    polled.platform.failing = outage(1.0)
+    polled.poll(310.0)
+    tags = {"platform": "fake", "operation": "events"}
+    assert kept_metrics.of("dataops.poll") == [(1, tags)] * len(polled.platform.requests)
+    assert kept_metrics.of("dataops.poll.failed") == [(1, tags)]
 
 
 def test_a_poll_gets_the_result_of_the_one_before(polled: Feeds) -> None:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.errors import AuthenticationError
 from airflow_provider_dataops.polling.lanes import GROUP_LIMIT, MOST_IF_LOCKING, Lanes
@@ -120,7 +121,8 @@ def test_a_connection_has_as_many_lanes_as_the_option_allows() -> None:
 
     async def main() -> None:
         shared = connection(platform, options=Options(max_concurrent_requests=2))
-        await asyncio.gather(*(shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(9)))
+        looks = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}", Poll.RUN) for n in range(9)]
+        await asyncio.gather(*looks)
 
     run_virtual(main())
     assert platform.most_at_once == 2
@@ -134,9 +136,9 @@ def test_fewer_requests_are_in_flight_than_lock_an_account(accepted: bool) -> No
     async def main() -> None:
         shared = connection(platform, locks_out=True)
         if accepted:
-            await shared.ask(FakeWatch().look("r-0"), "group")
+            await shared.ask(FakeWatch().look("r-0"), "group", Poll.RUN)
         platform.failing, platform.takes = lambda _: AuthenticationError("HTTP 401", status=401), 20.0
-        exchanges = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}") for n in range(10)]
+        exchanges = [shared.ask(FakeWatch().look(f"r-{n}"), f"group {n}", Poll.RUN) for n in range(10)]
         waiting = [asyncio.ensure_future(one) for one in exchanges]
         await asyncio.sleep(19.0)
         assert len(platform.requests) == MOST_IF_LOCKING + accepted

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.core.retry import REFUSAL_PAUSE
-from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError
+from airflow_provider_dataops.errors import AuthenticationError, PermissionDeniedError, ServerError
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.sensors import waits
 from airflow_provider_dataops.sensors.tamr import TamrJobSensor, TamrResourceIdleSensor
@@ -16,6 +16,26 @@ from tests.unit.fakes import FakeClock
 from tests.unit.operators.stage import Hook, Tenant
 from tests.unit.platforms.apis import tamr
 from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_rejection
+
+if TYPE_CHECKING:
+    from tests.kept_metrics import KeptMetrics
+
+
+class TestMetrics:
+    @pytest.mark.parametrize(
+        ("sensor", "operation"),
+        [(job_sensor(), "run"), (TamrResourceIdleSensor(task_id="t", source_id="s"), "condition")],
+        ids=["run", "condition"],
+    )
+    def test_count_each_poke_and_each_failure(
+        self, tenant: Tenant, kept_metrics: KeptMetrics, sensor: Any, operation: str
+    ) -> None:
+        sensor.poke(CONTEXT)
+        tenant.on_request = fail_with(ServerError("down", status=503))
+        sensor.poke(CONTEXT)
+        tags = {"platform": "tamr", "operation": operation}
+        assert kept_metrics.of("dataops.poll") == [(1, tags)] * 2
+        assert kept_metrics.of("dataops.poll.failed") == [(1, tags)]
 
 
 class TestLogOfAWorker:

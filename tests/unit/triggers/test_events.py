@@ -17,6 +17,7 @@ from tests.loops import run, run_virtual
 from tests.unit.triggers.feeds import FakeEventTrigger, FakeStore, commit, fired, snapshot, trigger
 
 if TYPE_CHECKING:
+    from tests.kept_metrics import KeptMetrics
     from tests.unit.triggers.bench import Bench
 
 
@@ -75,6 +76,11 @@ class _Unwritable(dict[str, dict[str, Any]]):
 class _ReadOnly(dict[str, Any]):
     def __setitem__(self, key: str, value: Any) -> None:
         raise RuntimeError("read only")
+
+
+def test_each_event_is_counted(kept_metrics: KeptMetrics) -> None:
+    run(fired(trigger(FakeStore()), [snapshot(1), snapshot(1, 2, 3, failed=(4,)), snapshot(1, 2, 3)]))
+    assert kept_metrics.sent == [("dataops.event.fired", 1, {"platform": "tamr"})] * 2
 
 
 class TestARestart:

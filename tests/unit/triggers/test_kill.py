@@ -18,6 +18,7 @@ from tests.unit.triggers.fakes import FakeApi, FakeWatch, api
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator
 
+    from tests.kept_metrics import KeptMetrics
     from tests.loops import LoopClock
 
 
@@ -117,6 +118,17 @@ def test_the_run_of_a_task_that_has_ended_is_stopped(stage: Stage, state: str | 
     stage.kill()
     assert stage.tenant.stopped == ["j-1"]
     assert stage.lines[-1] == "The task has ended. Asked Fake to stop run j-1: https://ui/j-1"
+
+
+def test_a_stopped_run_counts_as_cancelled(stage: Stage, kept_metrics: KeptMetrics) -> None:
+    stage.kill()
+    assert kept_metrics.sent == [("dataops.run.cancelled", 1, {"platform": "fake"})]
+
+
+def test_a_run_that_keeps_running_does_not_count(stage: Stage, kept_metrics: KeptMetrics) -> None:
+    stage.state = "deferred"
+    stage.kill()
+    assert kept_metrics.sent == []
 
 
 @pytest.mark.parametrize(

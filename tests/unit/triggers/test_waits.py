@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,9 @@ from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.bench import Bench, condition
 from tests.unit.triggers.fakes import SentRequest, outage, trigger
+
+if TYPE_CHECKING:
+    from tests.kept_metrics import KeptMetrics
 
 
 class TestNoEventBeforeTheGuardTime:
@@ -54,6 +57,23 @@ class TestNoEventBeforeTheGuardTime:
         at, sent = bench.wait_for(PauseTrigger(until=1.0, payload=payload))
         assert at == pytest.approx(Options.deferral_guard)
         assert sent == payload
+
+
+class TestMetrics:
+    def test_count_the_polls_of_a_run(self, bench: Bench, kept_metrics: KeptMetrics) -> None:
+        bench.wait_for_run(trigger(), lambda: ended_after(bench, 20.0))
+        polls = kept_metrics.of("dataops.poll")
+        assert polls == [(1, {"platform": "fake", "operation": "list"})] * len(bench.platform.requests)
+        assert {stat for stat, *_ in kept_metrics.sent} == {"dataops.poll", "dataops.poll.lateness"}
+
+    def test_count_the_polls_of_a_condition(self, bench: Bench, kept_metrics: KeptMetrics) -> None:
+        bench.wait_for(condition(after=3))
+        assert kept_metrics.sent == [("dataops.poll", 1, {"platform": "fake", "operation": "condition"})] * 3
+
+
+async def ended_after(bench: Bench, seconds: float) -> None:
+    await asyncio.sleep(seconds)
+    bench.platform.states["r-1"] = RunState.SUCCEEDED
 
 
 def test_a_pause_ends_at_its_time(bench: Bench) -> None:
