@@ -25,7 +25,7 @@ help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 # This file is written last. If the installation fails, the file is missing, and make installs again.
-$(READY): pyproject.toml sandbox/pyproject.toml constraints.txt
+$(READY): pyproject.toml sandbox/pyproject.toml constraints.txt airflow_provider_dataops/__init__.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed: python3.11 or python3 on PATH, or PYTHON=/path/to/it." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; $(PYTHON) is older." >&2; exit 1; }
 	@echo "Building $(VENV) (about a minute, once) ..."
@@ -142,6 +142,10 @@ bench-soak: $(READY)  ## Send 200,000 polls, and compare the objects, sockets an
 
 bench-files: $(BENCH_READY)  ## Measure uploads and downloads of 1 GiB with the hooks, other clients and curl; takes 10 minutes
 	$(BENCH) -m benchmarks.files --json benchmarks/results/files.json --plot docs/images/performance/files.svg
+
+.PHONY: dist  # there is a folder of this name afterwards
+dist: $(READY)  ## Build wheels and sdists in dist/, check them, and follow the quick start with them in a new virtual environment
+	@$(BIN)/python -m devtools.distributions $(AIRFLOW)
 
 constraints:  ## Write the newest versions of all dependencies to constraints.txt
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints

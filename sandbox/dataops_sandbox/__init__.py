@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ManualClock", "Sandbox"]
 
-__version__ = "0.1.0"
-
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        # The provider's __init__.py has the version of both distributions.
+        from importlib.metadata import version
+
+        return version("dataops-sandbox")
     if name == "Sandbox":
         from dataops_sandbox.server import Sandbox
 

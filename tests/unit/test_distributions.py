@@ -15,8 +15,13 @@ from hatchling.builders.wheel import WheelBuilder
 
 import airflow_provider_dataops
 import dataops_sandbox
+from airflow_provider_dataops.provider_info import get_provider_info
 
 ROOT = Path(__file__).parents[2]
+VERSION_FILE = ROOT / "airflow_provider_dataops" / "__init__.py"
+CHANGELOG = ROOT / "CHANGELOG.md"
+#: The endings of files that people write.
+SOURCES = {".css", ".html", ".js", ".json", ".md", ".py", ".toml", ".yaml"}
 PROVIDER = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SANDBOX = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))
 
@@ -71,21 +76,50 @@ def entry_points(project: dict[str, Any]) -> dict[str, Any]:
     return points
 
 
+def versions() -> list[str]:
+    """Return the versions of the changelog, newest first."""
+    return re.findall(r"^## \[(.+?)\]", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_provider_and_sandbox_have_the_same_version() -> None:
     assert airflow_provider_dataops.__version__ == dataops_sandbox.__version__
 
 
 @pytest.mark.parametrize(
-    ("project", "package"), [(PROVIDER, "airflow_provider_dataops"), (SANDBOX, "dataops_sandbox")]
+    ("project", "folder", "package"),
+    [(PROVIDER, ".", "airflow_provider_dataops"), (SANDBOX, "sandbox", "dataops_sandbox")],
 )
-def test_each_distribution_takes_version_and_files_from_its_own_package(
-    project: dict[str, Any], package: str
+def test_each_distribution_has_its_own_package_and_the_version_of_the_provider(
+    project: dict[str, Any], folder: str, package: str
 ) -> None:
     hatch = project["tool"]["hatch"]
 
     assert project["project"]["dynamic"] == ["version"]
-    assert hatch["version"]["path"] == f"{package}/__init__.py"
+    assert (ROOT / folder / hatch["version"]["path"]).resolve() == VERSION_FILE
     assert hatch["build"]["targets"]["wheel"]["packages"] == [package]
+
+
+def test_the_version_stands_in_one_file() -> None:
+    version = re.compile(rf"(?<![\w.-]){re.escape(airflow_provider_dataops.__version__)}(?![\w-]|\.\d)")
+    folders = ("airflow_provider_dataops", "sandbox", "devtools", "docs", "example_dags")
+    files = {path for path in ROOT.iterdir() if path.suffix in SOURCES or path.name == "Makefile"}
+    files |= {path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in SOURCES}
+    copies = {path: version.findall(path.read_text(encoding="utf-8")) for path in files}
+
+    # The changelog has a heading for each version. An option's version_added never changes.
+    history = {CHANGELOG, ROOT / "airflow_provider_dataops" / "provider_info.py"}
+    assert {path for path, found in copies.items() if found} - history == {VERSION_FILE}
+    assert len(copies[VERSION_FILE]) == 1
+
+
+def test_the_changelog_begins_with_the_present_version() -> None:
+    assert versions()[0] == airflow_provider_dataops.__version__
+
+
+def test_each_option_was_added_in_a_version_of_the_changelog() -> None:
+    options = get_provider_info()["config"]["dataops"]["options"]
+
+    assert {option["version_added"] for option in options.values()} <= set(versions())
 
 
 def test_provider_and_sandbox_do_not_import_each_other() -> None:
