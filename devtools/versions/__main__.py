@@ -3,8 +3,8 @@
     python -m devtools.versions          # the newest patches of Airflow 3.1, 3.2 and 3.3
     python -m devtools.versions 3.1.8    # one version
 
-An environment is in ``build/versions``. The file ``airflow-VERSION.txt`` beside this one has the versions of its
-packages. If the file is missing, pip chooses them, and this program writes the file.
+An environment is in ``build/versions``. Its packages have the versions in ``airflow-VERSION.txt`` beside
+this file. If the file is missing, pip chooses them, and this program writes the file.
 """
 
 from __future__ import annotations
