@@ -1,13 +1,14 @@
-"""Store the state of a run as an XCom of its task, while the task waits.
+"""Store XComs of a task: the state of its run while it waits, and its result if a trigger ends the task.
 
-A custom XCom backend is not used. In the triggerer its requests could block the event loop, and the page that
-shows the state reads the XCom from Airflow's database.
+A custom XCom backend is used for the result, but not for the state. In the triggerer its requests could block
+the event loop, and the page that shows the state reads the XCom from Airflow's database.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import XCom
 from airflow.sdk.bases.xcom import BaseXCom
 
 if TYPE_CHECKING:
@@ -46,3 +47,14 @@ async def astore_xcom(ti: Any, key: str, value: JsonObject) -> None:
     :raises Exception: if Airflow did not store it.
     """
     await BaseXCom.aset(**xcom_row(ti, key, value))
+
+
+def store_result(ti: Any, key: str, value: Any) -> None:
+    """Store a part of a task's result from a thread of the triggerer, as ``xcom_push`` does on a worker.
+
+    In Airflow 3.3.2, a trigger's event can also contain XComs. But then Airflow encodes them twice: a task
+    that reads ``j-1`` gets ``"j-1"``, with the quotes.
+
+    :raises Exception: if Airflow did not store it.
+    """
+    XCom.set(**xcom_row(ti, key, value))

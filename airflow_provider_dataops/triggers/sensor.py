@@ -11,10 +11,11 @@ from airflow.sdk.bases.xcom import BaseXCom
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 from jinja2 import StrictUndefined
 
+from airflow_provider_dataops.adapters.xcom import store_result
 from airflow_provider_dataops.errors import DataOpsError, InvalidArgumentError, RunTimeoutError
 from airflow_provider_dataops.lifecycle.deadlines import deadline_in_words, start_deadline
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
-from airflow_provider_dataops.links.base import RunLink
+from airflow_provider_dataops.links.base import RunLink, push_run_link
 from airflow_provider_dataops.polling.accounts import account_of
 from airflow_provider_dataops.registry import sensor_class
 from airflow_provider_dataops.triggers import pace
@@ -85,16 +86,28 @@ class SensorTrigger(DataclassTrigger):
         try:
             with sensor.skipping():
                 result = await self._result(sensor, wait_of)
+            await asyncio.to_thread(self._store, sensor, result)
         except AirflowSkipException as skip:
             self.log.info("The task is skipped: %s", skip)
-            return TaskSkippedEvent(xcoms=_links(sensor))
+            return TaskSkippedEvent()
         except Exception as error:
             self._log_failure(error)
-            return TaskFailedEvent(xcoms=_links(sensor))
-        xcoms = {**_links(sensor), **sensor.outputs(result)}
+            return TaskFailedEvent()
+        return TaskSuccessEvent()
+
+    def _store(self, sensor: DataOpsSensor, result: Any) -> None:
+        """Store the result as a worker does. This sends requests to Airflow."""
+        values = sensor.outputs(result)
         if sensor.do_xcom_push and result is not None:
-            xcoms[BaseXCom.XCOM_RETURN_KEY] = result
-        return TaskSuccessEvent(xcoms=xcoms)
+            values[BaseXCom.XCOM_RETURN_KEY] = result
+        for key, value in values.items():
+            store_result(self.task_instance, key, value)
+
+    async def _store_link(self, sensor: DataOpsSensor) -> None:
+        """Store the link to the run if it is known and not stored yet."""
+        if sensor.run_url and any(isinstance(link, RunLink) for link in sensor.operator_extra_links):
+            context = cast("Context", {"ti": self.task_instance})
+            await asyncio.to_thread(push_run_link, sensor, context, sensor.run_url, self.log)
 
     def _log_failure(self, error: Exception) -> None:
         if isinstance(error, DataOpsError | AirflowSensorTimeout):
@@ -155,6 +168,9 @@ class SensorTrigger(DataclassTrigger):
             return wait.read(event.as_json(), api)
         except RunTimeoutError as error:
             raise AirflowSensorTimeout(str(error)) from error
+        finally:
+            # The run of a condition is known only now.
+            await self._store_link(sensor)
 
     async def _ended(self, wait: SensorWait) -> RunEvent | ConditionEvent:
         """Wait with the trigger of a deferred sensor, and return how the wait ended."""
@@ -166,6 +182,7 @@ class SensorTrigger(DataclassTrigger):
             deadline_in_words(wait.deadline),
             f": {wait.sensor.run_url}" if wait.sensor.run_url else "",
         )
+        await self._store_link(wait.sensor)
         event = await trigger.ended()
         return await _last_look(trigger) or event if event.ending is Ending.TIMEOUT else event
 
@@ -187,9 +204,3 @@ async def _last_look(trigger: DataOpsTrigger) -> RunEvent | ConditionEvent | Non
     except (DataOpsError, TimeoutError) as error:
         trigger.log.warning("The last request, after the deadline, failed: %r", error)
         return None
-
-
-def _links(sensor: DataOpsSensor) -> dict[str, Any]:
-    """Return the link to the run as the XCom that Airflow's UI reads; empty if no run is known."""
-    links = [link for link in sensor.operator_extra_links if isinstance(link, RunLink)]
-    return {link.xcom_key: sensor.run_url for link in links if sensor.run_url}

@@ -86,6 +86,7 @@ def test_success(stack: AirflowStack, start: Start) -> None:
     stack.wait_until(lambda: "Started without a worker" in stack.client.log(*sensor.where), timeout=60)
     assert not stack.workers_of(instance["id"])
     assert f"waits for Tamr job {sensor.job}, up to the deadline" in stack.client.log(*sensor.where)
+    stack.wait_until(lambda: any(stack.client.links(*sensor.where).values()), timeout=10)
     start.tamr.finish(sensor.job)
     assert stack.client.wait_for_run(sensor.dag_id, sensor.run_id) == "success"
     assert sensor.had_no_worker()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_dataops.adapters.xcom import astore_xcom, store_xcom
+from airflow_provider_dataops.adapters.xcom import astore_xcom, store_result, store_xcom
 
 
 class Comms:
@@ -44,3 +44,15 @@ def test_an_xcom_is_stored_as_plain_json_without_the_custom_backend(
     assert (message.key, message.value) == ("k", value)
     assert (message.dag_id, message.task_id, message.run_id) == ("d", "t", "r")
     assert message.map_index == stored
+
+
+def test_a_result_goes_through_the_custom_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow_provider_dataops.adapters import xcom
+
+    stored: list[dict[str, Any]] = []
+    monkeypatch.setattr(xcom, "XCom", SimpleNamespace(set=lambda **row: stored.append(row)))
+    ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
+    store_result(ti, "job_id", "j-1")
+    assert stored == [
+        {"key": "job_id", "value": "j-1", "dag_id": "d", "task_id": "t", "run_id": "r", "map_index": -1}
+    ]
