@@ -69,8 +69,7 @@ def run_first_dag(client: AirflowClient, dag_id: str) -> None:
     job_id = client.xcom(dag_id, run_id, "update", "job_id")
     line = f"The job was {job_id}"
     require(bool(job_id) and line in client.log(dag_id, run_id, "report"), f"the log must contain {line!r}")
-    links = run_links(client, dag_id, run_id)
-    _say(f"Step 4: the tasks of {dag_id} are green: {', '.join(tasks)}. {line}, and {len(links)} links work")
+    _say(f"Step 4: the tasks of {dag_id} are green: {', '.join(tasks)}. The log of report says: {line}")
 
 
 def require_installed(name: str) -> None:
