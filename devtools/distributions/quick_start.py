@@ -141,4 +141,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except QuickStartError as error:
+        sys.exit(f"The quick start failed: {error}")
