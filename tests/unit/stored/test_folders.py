@@ -19,6 +19,7 @@ from airflow_provider_dataops.lifecycle.published import PublishedState, Publish
 from airflow_provider_dataops.lifecycle.record import Record
 from airflow_provider_dataops.operators.base import RunOperator
 from airflow_provider_dataops.registry import PLATFORMS
+from airflow_provider_dataops.triggers.sensor import SensorTrigger
 from tests.unit.stored import records, triggers
 from tests.unit.stored.folders import COMMAND, differences, folders, present, samples
 from tests.unit.stored.write import CHANGELOG
@@ -87,7 +88,7 @@ def test_each_folder_is_a_version_of_the_changelog() -> None:
 
 
 def test_each_trigger_class_has_a_sample() -> None:
-    assert set(triggers.ARGUMENTS) == of_package(TRIGGERS)
+    assert set(triggers.ARGUMENTS) == {*of_package(TRIGGERS), SensorTrigger}
     assert set(triggers.EVENT_ARGUMENTS) == of_package(EVENT_TRIGGERS)
 
 

@@ -11,6 +11,7 @@ from airflow_provider_dataops.triggers.quantemplate import (
     QuantemplateExecutionTrigger,
     QuantemplateNextExecutionTrigger,
 )
+from airflow_provider_dataops.triggers.sensor import SensorTrigger
 from airflow_provider_dataops.triggers.tailer import (
     TailerLastStatusTrigger,
     TailerRunEventTrigger,
@@ -57,6 +58,11 @@ ARGUMENTS: dict[type[Any], dict[str, Any]] = {
         "until": 1_800_000_060.0,
         "payload": {"deadline": 1_800_086_400.0, "slot_waits": 2},
         "worker_load": 0.25,
+    },
+    SensorTrigger: {
+        "sensor": "airflow_provider_dataops.sensors.tamr.TamrJobSensor",
+        "settings": {"job_id": "{{ run_id }}", "poke_interval": 75.0, "timeout": 3600.0, "soft_fail": True},
+        "templates": ["job_id"],
     },
     QuantemplateExecutionTrigger: {**RUN, **PIPELINE},
     QuantemplateNextExecutionTrigger: {**CONDITION, **PIPELINE, "after_run_number": 41},

@@ -90,7 +90,7 @@ def test_thousands_of_changes_at_once_are_stored_slowly_and_delay_no_event(
     assert all(later - at >= 1.0 for at, later in zip(times, times[PER_SECOND:], strict=False))
     # The publisher was busy all the time from the first change to the last event.
     busy = max(at for at, _ in events.values()) - times[0]
-    assert 40.0 < busy < 60.0
+    assert 30.0 < busy < 60.0
     assert len(times) > busy * PER_SECOND * 0.8
     bench.options = Options(publish_progress=False)
     bench.connection = None
