@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,18 @@ def airflow_timeout(until: float, interval: float) -> timedelta:
     return timedelta(seconds=max(LONGEST_GUARD, until - SYSTEM_CLOCK.wall()) + max(60.0, 2 * interval))
 
 
-#: The deadline of a wait comes at most this many seconds before Airflow ends the trigger.
+#: If ``execution_timeout`` limits a wait, the deadline is this many seconds before Airflow ends the trigger.
 MARGIN = 10.0
+
+
+def seconds_until(ends: datetime | None) -> float:
+    """Return the seconds until Airflow ends a trigger; ``inf`` if it sets no time."""
+    return math.inf if ends is None else _timestamp(ends) - SYSTEM_CLOCK.wall()
+
+
+def _timestamp(time: datetime) -> float:
+    """Return the seconds since the epoch. SQLite returns times without a zone; they are in UTC."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def start_timeout(timeout: float, execution_timeout: timedelta | None, interval: float) -> timedelta:
@@ -81,7 +92,7 @@ def start_deadline(
     limit, _ = _limit(timeout, execution_timeout)
     if ends is None:
         return SYSTEM_CLOCK.wall() + limit
-    end = (ends if ends.tzinfo else ends.replace(tzinfo=UTC)).timestamp()
+    end = _timestamp(ends)
     airflow = start_timeout(timeout, execution_timeout, interval)
     began = end - min(airflow, execution_timeout or airflow).total_seconds()
     return min(began + limit, end - min(MARGIN, limit / 10))

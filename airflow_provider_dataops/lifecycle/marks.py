@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_dataops.core.feed import Ended, Listing
 
-#: A mark contains the ids of at most this many runs. With ids of 40 characters, it takes 20 KB.
+#: A mark contains the ids of this many runs. With ids of 40 characters, it takes 20 KB.
 IDS = 300
 
 
@@ -92,7 +92,8 @@ class NumberMark(Mark):
 class IdMark(Mark):
     """A mark for runs without numbers.
 
-    :param ids: when each of the last :data:`IDS` runs ended, by id, in seconds since the epoch.
+    :param ids: when each of the last :data:`IDS` runs ended, by id, in seconds since the epoch. The
+        listed runs without this time are always in it.
     :param until: all runs that ended until this time count as reported.
     """
 
@@ -121,9 +122,12 @@ class IdMark(Mark):
             # Keep the first time of a run without a time: it must not stay in the mark for ever.
             known = times.get(run.run_id, newest)
             times[run.run_id] = known if run.ended_at is None else run.ended_at
-        in_order = sorted(times.items(), key=lambda item: (item[1], item[0]))
-        dropped, last = in_order[:-IDS], in_order[-IDS:]
-        return type(self)(ids=dict(last), until=max((self.until, *(time for _, time in dropped))))
+        # Only its id shows that a run without a time was reported. So keep it while the run is listed.
+        listed = {run.run_id for run in runs if run.ended_at is None}
+        timed = sorted((time, run_id) for run_id, time in times.items() if run_id not in listed)
+        dropped, last = timed[:-IDS], timed[-IDS:]
+        ids = {run_id: time for time, run_id in last} | {run_id: times[run_id] for run_id in listed}
+        return type(self)(ids=ids, until=max((self.until, *(time for time, _ in dropped))))
 
     def common(self, other: Self) -> Self:
         """Return the mark that contains only the runs that both marks contain."""

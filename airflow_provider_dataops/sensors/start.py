@@ -13,8 +13,9 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import conf
 from airflow.sdk.definitions.param import ParamsDict
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 
 from airflow_provider_dataops.adapters.features import renders_in_triggerer
 from airflow_provider_dataops.core.arguments import LONGEST, require_boolean
@@ -50,6 +51,20 @@ VARIABLES = frozenset(
         "var",
     )
 )
+#: The attributes of ``dag_run`` that have the same values in a triggerer as on a worker.
+DAG_RUN = frozenset(
+    (
+        "conf",
+        "dag_id",
+        "data_interval_end",
+        "data_interval_start",
+        "logical_date",
+        "run_after",
+        "run_id",
+        "run_type",
+        "start_date",
+    )
+)
 #: What only a worker does, as names of a task's attributes with words for the log.
 _WORKERS_WORK = {
     "on_execute_callback": "on_execute_callback is set",
@@ -78,8 +93,8 @@ _TEMPLATE_SETTINGS = (
 class StartFromTrigger:
     """The attribute ``start_from_trigger``: whether the sensor starts in the triggerer.
 
-    A sensor is assigned what the DAG's author wants. The class itself has the value ``False``: a property of
-    the class would be true, and Airflow reads it from the class of a mapped sensor.
+    The DAG's author sets it for a sensor. The class itself has the value ``False``, because Airflow reads the
+    value of a mapped sensor from the class. A property would count as true there.
     """
 
     def __get__(self, sensor: DataOpsSensor | None, owner: type) -> bool:
@@ -158,6 +173,12 @@ def _reasons(sensor: DataOpsSensor) -> Iterator[str]:
     dag = sensor.get_dag()
     if dag and dag.fail_fast:
         yield "the DAG has fail_fast"
+    if dag and next(sensor.iter_mapped_dependants(), None) is not None:
+        # Airflow learns from a worker alone how many tasks to make of an output.
+        yield "a task is mapped over its output"
+    if conf.getboolean("triggerer", "queues_enabled", fallback=False):
+        # Airflow gives such a trigger no queue, and a triggerer with queues does not take it.
+        yield "[triggerer] queues_enabled is True"
     yield from _reasons_of_params(sensor)
     yield from _reasons_of_arguments(sensor)
 
@@ -203,11 +224,21 @@ def _reasons_of_arguments(sensor: DataOpsSensor) -> Iterator[str]:
 
 def _reasons_of_template(name: str, text: str, environment: Environment) -> Iterator[str]:
     try:
-        others = meta.find_undeclared_variables(environment.parse(text)) - VARIABLES
+        tree = environment.parse(text)
+        others = meta.find_undeclared_variables(tree) - VARIABLES
     except TemplateError as error:
         yield f"the template of {name} is wrong: {error}"
-    else:
-        yield from (f"the template of {name} uses {variable}" for variable in sorted(others))
+        return
+    yield from (f"the template of {name} uses {variable}" for variable in sorted(others))
+    if next(meta.find_referenced_templates(tree), None) is not None:
+        yield f"the template of {name} reads a file"
+    uses = sum(variable.name == "dag_run" for variable in tree.find_all(nodes.Name))
+    known = sum(
+        isinstance(access.node, nodes.Name) and access.node.name == "dag_run" and access.attr in DAG_RUN
+        for access in tree.find_all(nodes.Getattr)
+    )
+    if uses > known:
+        yield f"the template of {name} uses more of dag_run than {', '.join(sorted(DAG_RUN))}"
 
 
 def _is_of_package(cls: type) -> bool:

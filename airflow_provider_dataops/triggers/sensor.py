@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 from airflow.sdk.bases.xcom import BaseXCom
@@ -12,8 +15,9 @@ from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccess
 from jinja2 import StrictUndefined
 
 from airflow_provider_dataops.adapters.xcom import store_result
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.errors import DataOpsError, InvalidArgumentError, RunTimeoutError
-from airflow_provider_dataops.lifecycle.deadlines import deadline_in_words, start_deadline
+from airflow_provider_dataops.lifecycle.deadlines import deadline_in_words, seconds_until, start_deadline
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.links.base import RunLink, push_run_link
 from airflow_provider_dataops.polling.accounts import account_of
@@ -29,12 +33,16 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseTaskEndEvent
 
     from airflow_provider_dataops.core.api import Api
+    from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.sensors.base import DataOpsSensor
     from airflow_provider_dataops.sensors.waits import SensorWait
-    from airflow_provider_dataops.triggers.base import DataOpsTrigger
+    from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger
+
+T = TypeVar("T")
 
 #: After the deadline, the last request may take this many seconds.
 LAST_LOOK = 5.0
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="sensors without a worker")
 
 
 class SensorTrigger(DataclassTrigger):
@@ -79,14 +87,14 @@ class SensorTrigger(DataclassTrigger):
         """Wait, and return the event that ends the task. An exception would start a worker, only to fail."""
         try:
             # In a thread, the imports and the templates do not block the event loop.
-            sensor, wait_of = await asyncio.to_thread(self._prepare)
+            sensor, wait_of = await _in_thread(self._prepare)
         except Exception as error:
             self._log_failure(error)
             return TaskFailedEvent()
         try:
             with sensor.skipping():
                 result = await self._result(sensor, wait_of)
-            await asyncio.to_thread(self._store, sensor, result)
+            await _in_thread(self._store, sensor, result)
         except AirflowSkipException as skip:
             self.log.info("The task is skipped: %s", skip)
             return TaskSkippedEvent()
@@ -107,7 +115,7 @@ class SensorTrigger(DataclassTrigger):
         """Store the link to the run if it is known and not stored yet."""
         if sensor.run_url and any(isinstance(link, RunLink) for link in sensor.operator_extra_links):
             context = cast("Context", {"ti": self.task_instance})
-            await asyncio.to_thread(push_run_link, sensor, context, sensor.run_url, self.log)
+            await _in_thread(push_run_link, sensor, context, sensor.run_url, self.log)
 
     def _log_failure(self, error: Exception) -> None:
         if isinstance(error, DataOpsError | AirflowSensorTimeout):
@@ -182,25 +190,39 @@ class SensorTrigger(DataclassTrigger):
             deadline_in_words(wait.deadline),
             f": {wait.sensor.run_url}" if wait.sensor.run_url else "",
         )
-        await self._store_link(wait.sensor)
-        event = await trigger.ended()
-        return await _last_look(trigger) or event if event.ending is Ending.TIMEOUT else event
+        # Thousands of sensors may start at once, and Airflow stores their links one after the other.
+        linking = asyncio.create_task(self._store_link(wait.sensor))
+        try:
+            event = await trigger.ended()
+        finally:
+            await linking
+        return await self._last_look(trigger) or event if event.ending is Ending.TIMEOUT else event
+
+    async def _last_look(self, trigger: DataOpsTrigger) -> RunEvent | ConditionEvent | None:
+        """Ask the platform once after the deadline: the run may have ended while no triggerer was running.
+
+        :return: the end of the wait; ``None`` if the deadline counts.
+        """
+        waits, _ = await load_waits(trigger.conn_type)
+        # Leave half of the time to the requests that end the task.
+        left = seconds_until(getattr(self, "timeout_after", None)) / 2
+        connection: SharedConnection
+        try:
+            async with asyncio.timeout(min(LAST_LOOK, left)), waits.connected(trigger) as connection:
+                if isinstance(trigger, RunTrigger):
+                    look = trigger.look(connection.api)
+                    snapshot = await connection.ask(look, id(trigger), Poll.RUN)
+                    return RunEvent.finished(snapshot) if snapshot.state.is_final else None
+                question = cast("ConditionTrigger", trigger).question(connection.api)
+                value = await connection.ask(question, id(trigger), Poll.CONDITION)
+                return None if value is None else ConditionEvent(ending=Ending.FINISHED, value=value)
+        except Exception as error:
+            # Airflow raises many kinds of exceptions if it cannot read the connection. The deadline counts.
+            trigger.log.warning("The last request, after the deadline, failed: %r", error)
+            return None
 
 
-async def _last_look(trigger: DataOpsTrigger) -> RunEvent | ConditionEvent | None:
-    """Ask the platform once after the deadline: the run may have ended while no triggerer was running.
-
-    :return: the end of the wait; ``None`` if the deadline counts.
-    """
-    waits, _ = await load_waits(trigger.conn_type)
-    try:
-        async with asyncio.timeout(LAST_LOOK), waits.connected(trigger) as connection:
-            if isinstance(trigger, RunTrigger):
-                snapshot = await connection.ask(trigger.look(connection.api), group=id(trigger))
-                return RunEvent.finished(snapshot) if snapshot.state.is_final else None
-            question = cast("Any", trigger).question(connection.api)
-            value = await connection.ask(question, group=id(trigger))
-            return None if value is None else ConditionEvent(ending=Ending.FINISHED, value=value)
-    except (DataOpsError, TimeoutError) as error:
-        trigger.log.warning("The last request, after the deadline, failed: %r", error)
-        return None
+async def _in_thread(work: Callable[..., T], *arguments: Any) -> T:
+    """Do work that sends requests to Airflow. The threads of all other triggers stay free for their work."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(_threads, partial(context.run, work, *arguments))

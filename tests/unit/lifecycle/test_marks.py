@@ -152,6 +152,19 @@ class TestAMarkStaysSmall:
         assert new(stored(mark), named(**runs, late=2.0 * marks.IDS)) == ["late"]
 
 
+def test_runs_without_a_time_are_new_once_however_many_others_follow() -> None:
+    untimed = {f"u-{n}": None for n in range(marks.IDS + 10)}
+    mark = IdMark.baseline(named(**untimed))
+    for n in range(3 * marks.IDS):
+        listing = named(**untimed, **{f"r-{n}": 100.0 + n})
+        assert new(mark, listing) == [f"r-{n}"]
+        mark = mark.after(listing)
+    # As soon as they are no longer listed, they do not stay in the mark for ever.
+    for n in range(marks.IDS):
+        mark = mark.after(named(**{f"s-{n}": 5_000.0 + n}))
+    assert len(mark.ids) == marks.IDS
+
+
 class TestTheMarksOfTwoAssets:
     """After a crash, the store of one asset may be older than that of the other."""
 

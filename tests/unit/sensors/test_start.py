@@ -168,6 +168,13 @@ class TestASensorStartsInTheTriggerer:
         assert not set(SensorTrigger.__dataclass_fields__) & set(cls.template_fields)
 
 
+def output_that_is_mapped() -> Any:
+    with dag():
+        task = sensor(TracSearchSensor, object_type="DATA")
+        TamrJobSensor.partial(task_id="each").expand(job_id=task.output)
+    return task
+
+
 WORKER: dict[str, tuple[Any, str]] = {
     "not deferrable": (lambda: sensor(deferrable=False), "deferrable is False"),
     "own subclass": (lambda: sensor(OwnSensor), "the sensor's class is a subclass of your own"),
@@ -232,6 +239,19 @@ WORKER: dict[str, tuple[Any, str]] = {
         lambda: sensor(job_id="{{ task_instance.xcom_pull('up') }}"),
         "the template of job_id uses task_instance",
     ),
+    "template with a file": (
+        lambda: sensor(job_id="{% include 'job.txt' %}"),
+        "the template of job_id reads a file",
+    ),
+    "another attribute of the DAG run": (
+        lambda: sensor(job_id="{{ dag_run.consumed_asset_events[0].uri }}{{ dag_run.run_id }}"),
+        "the template of job_id uses more of dag_run than conf, dag_id,",
+    ),
+    "the DAG run itself": (
+        lambda: sensor(job_id="{{ dag_run | string }}"),
+        "the template of job_id uses more of dag_run than",
+    ),
+    "mapped over its output": (output_that_is_mapped, "a task is mapped over its output"),
     "template with an error": (lambda: sensor(job_id="{{ ds"), "the template of job_id is wrong"),
     "user_defined_macros": (
         lambda: sensor(job_id="{{ ds }}", dag=dag(user_defined_macros={"job": "j-1"})),
@@ -264,6 +284,10 @@ class TestASensorStartsOnAWorker:
         assert str(worker_reason(task)).startswith(reason)
         assert task.start_from_trigger is False
         assert task.start_trigger_args is None
+
+    def test_if_triggerers_have_queues(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW__TRIGGERER__QUEUES_ENABLED", "True")
+        assert worker_reason(sensor()) == "[triggerer] queues_enabled is True"
 
     def test_by_default(self) -> None:
         task = TamrJobSensor(task_id="t", job_id="j-1", deferrable=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from airflow.triggers.base import BaseTaskEndEvent, TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent
 
 from airflow_provider_dataops.adapters import links
+from airflow_provider_dataops.core.metrics import Poll
 from airflow_provider_dataops.core.run import RunSnapshot, RunState
 from airflow_provider_dataops.core.settings import Settings
 from airflow_provider_dataops.errors import ConnectionSettingsError, ServerError
@@ -58,7 +60,8 @@ class Platform:
             raise self.ending
         return self.ending
 
-    async def ask(self, exchange: object, group: object) -> Any:
+    async def ask(self, exchange: object, group: object, operation: Poll) -> Any:
+        assert operation in (Poll.RUN, Poll.CONDITION)
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -194,15 +197,22 @@ class TestARun:
     def test_has_its_link_while_the_sensor_waits(
         self, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        seen: list[dict[str, Any]] = []
+        is_stored = threading.Event()
+
+        def store_link(link: Any, context: Any, url: str) -> None:
+            platform.xcoms[link.xcom_key] = url
+            is_stored.set()
 
         async def ended(_: object) -> RunEvent:
-            seen.append(dict(platform.xcoms))
+            # The wait begins before the link is stored: a triggerer may start thousands of sensors at once.
+            assert platform.xcoms == {}
+            assert await asyncio.to_thread(is_stored.wait, 30)
             return FAILED
 
+        monkeypatch.setattr(links, "store_link", store_link)
         monkeypatch.setattr(RunTrigger, "ended", ended)
         end(trigger())
-        assert seen == [LINK]
+        assert platform.xcoms == LINK
 
     def test_whose_result_is_not_stored_fails_the_task(
         self, platform: Platform, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
