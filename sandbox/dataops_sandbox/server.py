@@ -176,7 +176,7 @@ class Sandbox(Registry):
             self._world.timeline.advance(seconds)
             self._changed.notify_all()
 
-    def wait_for(self, predicate: Callable[[Journal], ResultT], timeout: float = 5.0) -> ResultT:
+    def wait_for(self, predicate: Callable[[Journal], ResultT], timeout: float = 20.0) -> ResultT:
         """Wait until ``predicate`` returns a true value, and return that value.
 
         The predicate is called after each change of state, and every 20 ms. It must not send requests to the
