@@ -204,11 +204,11 @@ class SensorTrigger(DataclassTrigger):
         :return: the end of the wait; ``None`` if the deadline counts.
         """
         waits, _ = await load_waits(trigger.conn_type)
-        # Leave half of the time to the requests that end the task.
-        left = seconds_until(getattr(self, "timeout_after", None)) / 2
+        # Half of the time is for the requests that end the task.
+        limit = min(LAST_LOOK, seconds_until(getattr(self, "timeout_after", None)) / 2)
         connection: SharedConnection
         try:
-            async with asyncio.timeout(min(LAST_LOOK, left)), waits.connected(trigger) as connection:
+            async with asyncio.timeout(limit), waits.connected(trigger) as connection:
                 if isinstance(trigger, RunTrigger):
                     look = trigger.look(connection.api)
                     snapshot = await connection.ask(look, id(trigger), Poll.RUN)
