@@ -1,0 +1,62 @@
+"""Replaces variables in the texts of a compose file, and reads variables from an env file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: ``$$``, ``${NAME}``, ``${NAME:-default}`` or ``${NAME:?error}``. A brace ends a default.
+_VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<operator>:-|:\?)(?P<rest>[^}]*))?\})")
+
+
+class MissingVariableError(ValueError):
+    """A variable that the compose file requires has no value."""
+
+
+def interpolate(text: str, variables: Mapping[str, str]) -> str:
+    """Return the text with the values of its variables. A variable that is not required may be missing.
+
+    :raises MissingVariableError: a variable that is required is missing or empty
+    :raises ValueError: a dollar sign begins something else
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match["dollar"]:
+            return "$"
+        name, found = match["name"], variables.get(match["name"], "")
+        if not found and match["operator"] == ":?":
+            raise MissingVariableError(f"{name} {match['rest']}")
+        return found or (match["rest"] or "")
+
+    if "$" in _VARIABLE.sub("", text):
+        raise ValueError(f"cannot read the variable in {text!r}")
+    return _VARIABLE.sub(value, text)
+
+
+def required(text: str) -> set[str]:
+    """Return the names of the variables that a text requires."""
+    return {match["name"] for match in _VARIABLE.finditer(text) if match["operator"] == ":?"}
+
+
+def optional(text: str) -> set[str]:
+    """Return the names of the variables for which a text has a default."""
+    return {match["name"] for match in _VARIABLE.finditer(text) if match["operator"] == ":-"}
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables of an env file: lines ``NAME=value``, and comments that begin with ``#``.
+
+    :raises ValueError: a line is something else
+    """
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError(f"{path}: {line!r} is not NAME=value")
+            found[name.strip()] = value.strip()
+    return found
