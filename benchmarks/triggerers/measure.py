@@ -72,8 +72,8 @@ def measure(
 ) -> dict[str, Any]:
     """Run ``n`` triggers of a client in several triggerers, and return the figures.
 
-    :param loses_one: whether the first triggerer is killed when the first jobs end. Another one gets its waits
-        20 s later.
+    :param loses_one: whether the first triggerer is killed when the first jobs end. Another one gets its
+        waits 20 s later.
     """
     adapter = load(client)
     running: list[Triggerer] = []

@@ -115,3 +115,13 @@ def test_all_services_share_the_dags_and_the_logs() -> None:
 def test_no_port_is_open_to_other_machines() -> None:
     # `load` accepts no other address than 127.0.0.1.
     assert {name for name, service in SERVICES.items() if service.ports} == {"api-server", "sandbox"}
+
+
+def test_the_page_names_the_settings_of_the_file() -> None:
+    page = FILE.parent.joinpath("docs", "guides", "cluster.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `\[(\w+)\] (\w+)` \| \d+ \| (\d+) \|", page, re.MULTILINE)
+    assert len(rows) == 7
+    found = SERVICES["scheduler"].environment
+    for section, option, value in rows:
+        assert found[f"AIRFLOW__{section.upper()}__{option.upper()}"] == value
+        assert f"\n    {option}: {value}\n" in page, "the values of the Helm chart are the same"
