@@ -44,14 +44,20 @@ class Cluster:
     :param folder: an empty folder for homes, volumes and logs.
     :param variables: the variables of the env file.
     :param folders: the folders of volumes, by source, instead of those that the file names.
+    :param file: the compose file.
     :ivar restarts: the names of the services that ended and were started again, in this order.
     """
 
     def __init__(
-        self, folder: Path, variables: Mapping[str, str], folders: Mapping[str, Path] | None = None
+        self,
+        folder: Path,
+        variables: Mapping[str, str],
+        folders: Mapping[str, Path] | None = None,
+        *,
+        file: Path = compose.FILE,
     ) -> None:
         self.folder = folder.resolve()
-        services = compose.load(variables)
+        services = compose.load(variables, file)
         published = {
             (name, port): native_port
             for name, service in services.items()
