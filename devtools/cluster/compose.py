@@ -45,13 +45,21 @@ class ComposeError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class HealthCheck:
-    """The command that tells whether a service is healthy, and when to run it, in seconds."""
+    """The command that tells whether a service is healthy, and when to run it, in seconds.
+
+    :param start_interval: the interval until the service is healthy, but only in the start period.
+    """
 
     command: tuple[str, ...]
     interval: float
     timeout: float
     retries: int
     start_period: float
+    start_interval: float
+
+    def pause(self, age: float) -> float:
+        """Return the seconds until the next check of a service that is not healthy yet, by its age."""
+        return self.start_interval if age < self.start_period else self.interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +186,8 @@ def _health_check(name: str, fields: dict[str, Any] | None) -> HealthCheck | Non
         timeout=_seconds(fields["timeout"]),
         retries=fields["retries"],
         start_period=_seconds(fields.get("start_period", "0s")),
+        # Docker's default.
+        start_interval=_seconds(fields.get("start_interval", "5s")),
     )
 
 

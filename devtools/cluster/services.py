@@ -258,7 +258,7 @@ class Checks:
         self.pending[service.name] = 0
         self._began[service.name] = time.monotonic()
         # As in Docker, the first check is one interval after the start.
-        self._due[service.name] = time.monotonic() + service.healthcheck.interval
+        self._due[service.name] = time.monotonic() + service.healthcheck.pause(0.0)
 
     def run(self) -> None:
         """Start the checks that are due, and note the results of those that have ended.
@@ -279,11 +279,12 @@ class Checks:
             self.healthy.add(name)
             return
         check = self._cluster.services[name].healthcheck
-        now = time.monotonic()
-        if check is not None and now - self._began[name] > check.start_period:
+        if check is None:
+            return
+        age = time.monotonic() - self._began[name]
+        self._due[name] = time.monotonic() + check.pause(age)
+        if age > check.start_period:
             self.pending[name] += 1
-            if self.pending[name] >= check.retries:
-                log = self._cluster.log_file(f"{name}.health").read_text(errors="replace")
-                raise ClusterError(f"{name} is not healthy; its health check printed:\n{log[-2000:]}")
-        if check is not None:
-            self._due[name] = now + check.interval
+        if self.pending[name] >= check.retries:
+            log = self._cluster.log_file(f"{name}.health").read_text(errors="replace")
+            raise ClusterError(f"{name} is not healthy; its health check printed:\n{log[-2000:]}")

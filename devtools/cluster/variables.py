@@ -1,4 +1,4 @@
-"""Replaces variables in the texts of a compose file, and reads variables from an env file."""
+"""Replaces variables in the texts of a compose file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 #: ``$$``, ``${NAME}``, ``${NAME:-default}`` or ``${NAME:?error}``. A brace ends a default.
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<operator>:-|:\?)(?P<rest>[^}]*))?\})")
@@ -40,23 +39,3 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
 def required(text: str) -> set[str]:
     """Return the names of the variables that a text requires."""
     return {match["name"] for match in _VARIABLE.finditer(text) if match["operator"] == ":?"}
-
-
-def optional(text: str) -> set[str]:
-    """Return the names of the variables for which a text has a default."""
-    return {match["name"] for match in _VARIABLE.finditer(text) if match["operator"] == ":-"}
-
-
-def read_env_file(path: Path) -> dict[str, str]:
-    """Return the variables of an env file: lines ``NAME=value``, and comments that begin with ``#``.
-
-    :raises ValueError: a line is something else
-    """
-    found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            name, equals, value = line.partition("=")
-            if not equals:
-                raise ValueError(f"{path}: {line!r} is not NAME=value")
-            found[name.strip()] = value.strip()
-    return found

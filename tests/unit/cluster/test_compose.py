@@ -31,7 +31,7 @@ services:
   two:
     image: two:2
     restart: "no"
-    healthcheck: {test: [CMD, check], interval: 2s, timeout: 5s, retries: 3, start_period: 60s}
+    healthcheck: {test: [CMD, check], interval: 2s, timeout: 5s, retries: 3, start_period: 60s, start_interval: 1s}
 """
 
 
@@ -64,7 +64,12 @@ def test_all_settings_of_a_service_are_read(tmp_path: Path) -> None:
         ),
         depends_on={"two": "service_healthy"},
         healthcheck=HealthCheck(
-            command=("sh", "-c", "check | grep ok"), interval=90.0, timeout=5.0, retries=3, start_period=0.0
+            command=("sh", "-c", "check | grep ok"),
+            interval=90.0,
+            timeout=5.0,
+            retries=3,
+            start_period=0.0,
+            start_interval=5.0,
         ),
         is_restarted=True,
     )
@@ -75,8 +80,14 @@ def test_a_service_with_few_settings_has_defaults(tmp_path: Path) -> None:
     assert (two.hostname, two.entrypoint, two.command, two.ports) == ("two", (), (), {})
     assert not two.is_built
     assert not two.is_restarted
-    assert two.healthcheck is not None
-    assert two.healthcheck.start_period == 60.0
+
+
+def test_checks_are_frequent_in_the_start_period(tmp_path: Path) -> None:
+    services = load({"SECRET": "x"}, write(tmp_path, FULL))
+    one, two = services["one"].healthcheck, services["two"].healthcheck
+    assert one is not None
+    assert two is not None
+    assert (one.pause(0.0), two.pause(59.0), two.pause(60.0)) == (90.0, 1.0, 2.0)
 
 
 def test_a_variable_sets_the_port(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dataops_sandbox import Sandbox
 from devtools.cluster.compose import FILE, load
 from devtools.cluster.native import HOME
-from devtools.cluster.variables import optional, required
+from devtools.cluster.variables import required
 
 EXAMPLE = FILE.with_name(".env.example")
 TEXT = FILE.read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_each_service_that_is_waited_for_has_a_health_check() -> None:
 def test_the_secrets_come_from_the_env_file() -> None:
     example = EXAMPLE.read_text(encoding="utf-8")
     assert set(re.findall(r"^(\w+)=$", example, re.MULTILINE)) == required(TEXT)
-    assert set(re.findall(r"^#(\w+)=", example, re.MULTILINE)) == optional(TEXT)
+    assert set(re.findall(r"^#(\w+)=", example, re.MULTILINE)) == set(re.findall(r"\$\{(\w+):-", TEXT))
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

@@ -1,19 +1,8 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from devtools.cluster.variables import (
-    MissingVariableError,
-    interpolate,
-    optional,
-    read_env_file,
-    required,
-)
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from devtools.cluster.variables import MissingVariableError, interpolate, required
 
 
 @pytest.mark.parametrize(
@@ -46,20 +35,5 @@ def test_other_uses_of_a_dollar_sign_are_refused(text: str) -> None:
         interpolate(text, {"NAME": "filled"})
 
 
-def test_required_and_optional_variables_are_told_apart() -> None:
-    text = "${ONE:?error} ${TWO:-default} ${THREE}"
-    assert required(text) == {"ONE"}
-    assert optional(text) == {"TWO"}
-
-
-def test_an_env_file_has_comments_empty_lines_and_values_with_equals_signs(tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("# comment\n\nONE=1\nTWO=a=b==\nTHREE=\n")
-    assert read_env_file(file) == {"ONE": "1", "TWO": "a=b==", "THREE": ""}
-
-
-def test_a_line_without_an_equals_sign_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / ".env"
-    file.write_text("ONE\n")
-    with pytest.raises(ValueError, match="'ONE' is not NAME=value"):
-        read_env_file(file)
+def test_the_required_variables_are_found() -> None:
+    assert required("${ONE:?error} ${TWO:-default} ${THREE}") == {"ONE"}
