@@ -31,7 +31,13 @@ services:
   two:
     image: two:2
     restart: "no"
-    healthcheck: {test: [CMD, check], interval: 2s, timeout: 5s, retries: 3, start_period: 60s, start_interval: 1s}
+    healthcheck:
+      test: [CMD, check]
+      interval: 2s
+      timeout: 5s
+      retries: 3
+      start_period: 60s
+      start_interval: 1s
 """
 
 
