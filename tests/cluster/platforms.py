@@ -52,9 +52,13 @@ class Platforms:
         self._http.post(f"/{action}", json=arguments).raise_for_status()
 
     def runs(self) -> list[Run]:
-        """Return all runs that were started on any platform."""
+        """Return all runs that were started on any platform.
+
+        An upload to Toucan is an operation, too. It is left out, because a task that was killed uploads again.
+        """
         found = self._http.get("/runs").raise_for_status().json()["runs"]
-        return [Run(**{name: run[name] for name in Run.__annotations__}) for run in found]
+        runs = [Run(**{name: run[name] for name in Run.__annotations__}) for run in found]
+        return [run for run in runs if not (run.platform == "toucan" and "/" in run.resource)]
 
     def submissions(self) -> int:
         """Return how many requests have started a run. The sandbox counts them in its journal."""
