@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 #: The clients, each with one connection for all waits.
-CLIENTS = ("quantemplate", "tailer", "tailer-each", "trac", "toucan")
+CLIENTS = ("quantemplate", "trac", "toucan", "tailer")
 
 
 def main() -> int:
@@ -54,11 +54,11 @@ def _run(arguments: argparse.Namespace, folder: Path) -> int:
         for triggerers, loses_one in ((1, False), (2, False), (4, False), (2, True)):
             rows.append(measure(client, arguments.n, triggerers, settings, certificates, loses_one=loses_one))
             print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+            if arguments.json:
+                arguments.json.parent.mkdir(parents=True, exist_ok=True)
+                content = {"machine": describe(), "settings": asdict(settings), "rows": rows}
+                arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(table(rows))
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        content = {"machine": describe(), "settings": asdict(settings), "rows": rows}
-        arguments.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 1 if any(row["lost_waits"] for row in rows) else 0
 
 

@@ -55,6 +55,11 @@ class Triggerer:
         """Whether the runner has waits without an event."""
         return self._client.is_running
 
+    def events(self) -> dict[int, float]:
+        """Wait for the end of the runner, and return when the trigger of each job has reported success."""
+        results = self._client.figures()["results"]
+        return {int(job): at for job, (at, problem) in results.items() if problem is None}
+
     def kill(self) -> None:
         """Kill the runner."""
         self._client.process.kill()
@@ -111,11 +116,13 @@ def measure(
         platform.call("/_bench/plan", plan)
         for one, jobs in zip(running, parts, strict=True):
             give(one, jobs)
+        events: dict[int, float] = {}
         if loses_one:
             time.sleep(settings.shortest + 1)
             lost = running[0]
             lost.kill()
-            left = [job for job in parts[0] if job not in lost.supervisor.events]
+            events |= lost.supervisor.events
+            left = [job for job in parts[0] if job not in events]
             died = time.monotonic()
             other = start(left)
             time.sleep(max(0.0, died + TAKEOVER - time.monotonic()))
@@ -123,7 +130,6 @@ def measure(
         while any(one.is_running for one in running):
             time.sleep(_TICK)
         stats = platform.call("/_bench/stats")
-        events: dict[int, float] = {}
-        for one in running:
-            events = {**one.supervisor.events, **events}
+        for one in running[int(loses_one) :]:
+            events |= one.events()
         return row(client, triggerers, int(loses_one), plan, events, stats)

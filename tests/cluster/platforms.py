@@ -54,7 +54,7 @@ class Platforms:
     def runs(self) -> list[Run]:
         """Return all runs that were started on any platform.
 
-        An upload to Toucan is an operation, too. It is left out, because a task that was killed uploads again.
+        An upload to Toucan is an operation, too. It is left out, because a killed task uploads again.
         """
         found = self._http.get("/runs").raise_for_status().json()["runs"]
         runs = [Run(**{name: run[name] for name in Run.__annotations__}) for run in found]
