@@ -132,7 +132,7 @@ bench-triggers: $(BENCH_READY)  ## Measure up to 10,000 triggers, also those of 
 	$(BENCH) -m benchmarks.triggers --n 100 --n 1000 --n 3000 --n 10000 --limit 900 --json $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers.report $(BENCH_FIGURES)
 
-bench-triggerers: $(READY)  ## Measure the load on a platform with 1, 2 and 4 triggerers, and when one of them is lost; takes 15 minutes
+bench-triggerers: $(READY)  ## Measure the load on a platform with 1, 2 and 4 triggerers, and when one of them is lost; takes 13 minutes
 	$(BIN)/python -m benchmarks.triggerers --json benchmarks/results/triggerers.json
 
 bench-smoke: $(READY)  ## Run a small part of the benchmarks, and write the ratios to build/
