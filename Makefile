@@ -15,11 +15,12 @@ BENCH_READY := $(BENCH_VENV)/.ready
 BENCH_FIGURES := benchmarks/results/triggers.json
 PEERS := dbt-cloud airbyte fivetran databricks http-sensor http-event
 NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
+NEEDS_REDIS = command -v redis-server > /dev/null || { echo "make $@ needs Redis; on Debian: apt-get install redis-server" >&2; exit 1; }
 NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromium; on Debian: apt-get install chromium" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak constraints audit clean bench-page lineage events versions
+.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres cluster chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak bench-triggerers constraints audit clean bench-page lineage events versions
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -93,6 +94,11 @@ postgres: $(READY)  ## Send events that are hard to store through a real trigger
 events: $(READY)  ## Stop a triggerer at the moments when event triggers fire, and count the events; STOPS=4 is quicker
 	$(PYTEST) tests/events
 
+cluster: $(READY)  ## Start the services of docker-compose.yaml without Docker, and kill a worker and a triggerer; needs postgresql, redis-server
+	@$(NEEDS_POSTGRES)
+	@$(NEEDS_REDIS)
+	$(PYTEST) tests/cluster
+
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql
 	@$(NEEDS_POSTGRES)
 	$(PYTEST) tests/chaos
@@ -128,6 +134,9 @@ bench-triggers: $(BENCH_READY)  ## Measure up to 10,000 triggers, also those of 
 	$(BENCH) -m benchmarks.triggers --client tamr --n 90 --json $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers --n 100 --n 1000 --n 3000 --n 10000 --limit 900 --json $(BENCH_FIGURES)
 	$(BENCH) -m benchmarks.triggers.report $(BENCH_FIGURES)
+
+bench-triggerers: $(READY)  ## Measure the load on a platform with 1, 2 and 4 triggerers, and when one of them is lost; takes 13 minutes
+	$(BIN)/python -m benchmarks.triggerers --json benchmarks/results/triggerers.json
 
 bench-smoke: $(READY)  ## Run a small part of the benchmarks, and write the ratios to build/
 	rm -f build/bench-*.json

@@ -36,7 +36,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -51,9 +50,10 @@ import httpx
 import psutil
 
 from devtools.airflow_client import AirflowClient
+from devtools.processes import Guard, end_sessions, reserve_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
 SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -63,21 +63,6 @@ _EXECUTOR_TITLE = "airflow worker -- LocalExecutor"
 # Seconds from SIGTERM to SIGKILL: for the whole stack, and for one service that a test stops.
 _STOP_GRACE = 5.0
 _KILL_GRACE = 30.0
-
-# Reads session ids from standard input until the pipe is closed, then kills all processes of these sessions.
-_GUARD = """
-import os, signal, sys, psutil
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-sessions = {int(line) for line in sys.stdin}
-for _ in range(3):
-    for pid in psutil.pids():
-        try:
-            if os.getsid(pid) in sessions:
-                os.kill(pid, signal.SIGKILL)
-        except OSError:
-            pass
-"""
 
 # Airflow reads this file from the config folder of its home. It changes two things, for SQLite alone.
 # - Without `synchronous=OFF`, each commit waits for the disk. On a busy machine this took longer than the
@@ -165,14 +150,14 @@ class AirflowStack:
         self.start_timeout = start_timeout
         self.started_in: float | None = None
         # A socket that is bound but does not listen reserves the port until the api-server binds it.
-        self._reservations = [_reserve(port)]
+        self._reservations = [reserve_port(port)]
         self.port = int(self._reservations[0].getsockname()[1])
         self.base_url = f"http://127.0.0.1:{self.port}{path}"
         self.client = AirflowClient(self.base_url)
         self.env = self._environment(connections or {}, env or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._sessions: set[int] = set()
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     # Start and stop
 
@@ -194,9 +179,7 @@ class AirflowStack:
         began = time.monotonic()
         try:
             self._prepare_home()
-            self._guard = subprocess.Popen(
-                [sys.executable, "-c", _GUARD], stdin=subprocess.PIPE, start_new_session=True
-            )
+            self._guard = Guard()
             for service in self.services:
                 self.spawn(service)
             self._wait_for_service(self._all_healthy, what="all services to be healthy")
@@ -214,14 +197,13 @@ class AirflowStack:
         deadline = time.monotonic() + _STOP_GRACE
         while time.monotonic() < deadline and any(p.poll() is None for p in self._processes.values()):
             time.sleep(0.05)
-        self._end_sessions(self._sessions)
+        end_sessions(self._sessions)
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
         self._sessions.clear()
         if self._guard is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._guard.communicate()
+            self._guard.close()
             self._guard = None
         for reservation in self._reservations:
             reservation.close()
@@ -252,7 +234,7 @@ class AirflowStack:
             process.kill()
             process.wait()
         if children:
-            self._end_sessions({process.pid})
+            end_sessions({process.pid})
 
     def restart(self, service: str, *, sig: signal.Signals = signal.SIGTERM, children: bool = True) -> None:
         """Stop a service if it runs, start it again, and wait until it works.
@@ -294,11 +276,9 @@ class AirflowStack:
             )
         self._processes[service] = process
         self._sessions.add(process.pid)
-        guard = self._guard
-        if guard is None or guard.stdin is None:
+        if self._guard is None:
             raise StackError("The stack has not been started, or was stopped")
-        guard.stdin.write(f"{process.pid}\n".encode())
-        guard.stdin.flush()
+        self._guard.watch(process.pid)
 
     def log_file(self, service: str) -> Path:
         """Return the path of a service's log file. Each restart of the service appends to this file."""
@@ -431,7 +411,7 @@ class AirflowStack:
         if self.dags:
             settings["DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps(bundles)
         for option in ("WORKER_LOG_SERVER_PORT", "TRIGGER_LOG_SERVER_PORT"):
-            self._reservations.append(_reserve(0))
+            self._reservations.append(reserve_port())
             settings[f"LOGGING__{option}"] = str(self._reservations[-1].getsockname()[1])
         env |= {f"AIRFLOW__{name}": value for name, value in settings.items()}
         for conn_id, connection in connections.items():
@@ -489,38 +469,7 @@ class AirflowStack:
                 raise StackError(f"Waited {self.start_timeout:.0f} s for {what}; see {self.home / 'logs'}")
             time.sleep(0.1)
 
-    @staticmethod
-    def _end_sessions(sessions: Iterable[int]) -> None:
-        """Kill all processes of these sessions, and return when they have ended."""
-        wanted = set(sessions)
-        while True:
-            left = []
-            for pid in psutil.pids():
-                with contextlib.suppress(OSError, psutil.Error):
-                    if os.getsid(pid) in wanted and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                        os.kill(pid, signal.SIGKILL)
-                        left.append(pid)
-            if not left:
-                return
-            time.sleep(0.02)
-
 
 def _command(service: str) -> str:
     """Return the `airflow` command of a service. `triggerer` and `triggerer-2` have the same command."""
     return service.rstrip("-0123456789")
-
-
-def _reserve(port: int) -> socket.socket:
-    """Reserve a port (0: a free port), and return the socket that reserves it.
-
-    The socket is bound but does not listen. The api-server can bind the same port, because both sockets set
-    SO_REUSEADDR. The system does not give the port to other processes.
-    """
-    reservation = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        reservation.bind(("127.0.0.1", port))
-    except OSError:
-        reservation.close()
-        raise
-    return reservation

@@ -77,27 +77,36 @@ class Postgres:
 
     A guard process stops the server when this Python process ends in any way.
 
+    :param user: the superuser of the server.
+    :param password: his password; without one, the server trusts every client on this machine.
+    :param database: the database of :attr:`url`.
+    :param port: the port on loopback; 0: a free port.
     :raises PostgresError: if PostgreSQL is not installed, or does not start.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, user: str = "airflow", password: str = "", database: str = "postgres", port: int = 0
+    ) -> None:
+        self._name, self._password, self._database = user, password, database
         self._ready = _program("pg_isready")
         self._user = _USER if os.geteuid() == 0 else None
         # Use the system's folder for temporary files, because the user postgres cannot enter root's folders.
         self._folder = tempfile.TemporaryDirectory(prefix="dataops-postgres-", ignore_cleanup_errors=True)
         self._home = Path(self._folder.name)
-        self._port = _free_port()
+        self._port = port or _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._guard = subprocess.Popen(
             [sys.executable, "-c", _GUARD, self._home], stdin=subprocess.PIPE, start_new_session=True
         )
-        self.url = f"postgresql+psycopg2://airflow@127.0.0.1:{self._port}/postgres"
+        credentials = f"{user}:{password}" if password else user
+        self.url = f"postgresql+psycopg2://{credentials}@127.0.0.1:{self._port}/{database}"
 
     def __enter__(self) -> Postgres:
         """Create the database, and start the server."""
         try:
             self._make()
             self._start()
+            self._make_database()
         except BaseException:
             self.__exit__()
             raise
@@ -118,16 +127,33 @@ class Postgres:
     def _make(self) -> None:
         if self._user is not None:
             shutil.chown(self._home, self._user)
-        made = subprocess.run(
-            [_program("initdb"), "-D", self._home / "data", "-A", "trust", "-U", "airflow", "--no-sync"],
+        trust = ["-A", "trust"]
+        if self._password:
+            file = self._home / "password"
+            file.write_text(self._password)
+            file.chmod(0o600)
+            if self._user is not None:
+                shutil.chown(file, self._user)
+            trust = ["-A", "scram-sha-256", f"--pwfile={file}"]
+        self._run("initdb", "-D", str(self._home / "data"), *trust, "-U", self._name, "--no-sync")
+
+    def _make_database(self) -> None:
+        if self._database != "postgres":
+            server = ("-h", "127.0.0.1", "-p", str(self._port), "-U", self._name)
+            self._run("createdb", *server, self._database)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [_program(program), *arguments],
             user=self._user,
             cwd=self._home,
+            env={**os.environ, "PGPASSWORD": self._password},
             capture_output=True,
             text=True,
             check=False,
         )
-        if made.returncode:
-            raise PostgresError(f"initdb, as {self._user or getpass.getuser()}: {made.stderr}")
+        if done.returncode:
+            raise PostgresError(f"{program}, as {self._user or getpass.getuser()}: {done.stderr}")
 
     def _start(self) -> None:
         options = {

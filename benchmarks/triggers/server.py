@@ -44,6 +44,7 @@ class Platform:
         self.connections = 0
         self._requests = self._polls = self._answers = self._most_under_way = 0
         self._kinds: Counter[str] = Counter()
+        self._by_second: Counter[int] = Counter()
         self._by_status: Counter[int] = Counter()
         self._random = random.Random(1)
         self._cpu = _cpu()
@@ -58,6 +59,7 @@ class Platform:
             "answers": self._answers,
             "kinds": dict(self._kinds),
             "most_under_way": self._most_under_way,
+            "busiest_second": max(self._by_second.values(), default=0),
             "by_status": dict(self._by_status),
             "server_cpu_s": _cpu() - self._cpu,
         }
@@ -71,6 +73,7 @@ class Platform:
             self._follow(json.loads(body))
             return web.json_response({})
         self._requests += 1
+        self._by_second[int(time.time() - self._plan["t0"])] += 1
         self._under_way += 1
         self._most_under_way = max(self._most_under_way, self._under_way)
         if self._plan["latency"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -40,6 +41,8 @@ class Supervisor(threading.Thread):
         self.lookups = 0
         #: How many secrets the runner has registered.
         self.masks = 0
+        #: The triggers that have sent an event, and when the first one came.
+        self.events: dict[int, float] = {}
         #: The runner has asked for triggers. So it has imported Airflow.
         self.ready = threading.Event()
 
@@ -61,6 +64,8 @@ class Supervisor(threading.Thread):
         match (body or {}).get("type"):
             case "TriggerStateChanges":
                 self.ready.set()
+                for trigger_id, *_ in (body or {}).get("events") or ():
+                    self.events.setdefault(trigger_id, time.time())
                 workloads, self.workloads = self.workloads, []
                 return {
                     "type": "TriggerStateSync",

@@ -33,6 +33,7 @@ MODULES = {
     "apache-airflow-providers-openlineage": "airflow",
     "openlineage-python": "openlineage",
     "pyjwt": "jwt",
+    "pyyaml": "yaml",
 }
 
 #: Folders of this repository, and its packages.

@@ -57,6 +57,16 @@ def test_the_triggers_are_created_once(ends: tuple[Supervisor, Runner]) -> None:
     assert runner.request(3, type="TriggerStateChanges")[1]["to_create"] == []
 
 
+def test_the_first_event_of_each_trigger_is_noted(ends: tuple[Supervisor, Runner]) -> None:
+    supervisor, runner = ends
+    runner.request(1, type="TriggerStateChanges", events=[[7, {"payload": 1}, None]])
+    first = dict(supervisor.events)
+    runner.request(2, type="TriggerStateChanges", events=[[7, {"payload": 1}, None], [8, {}, None]])
+    assert set(first) == {7}
+    assert set(supervisor.events) == {7, 8}
+    assert supervisor.events[7] == first[7]
+
+
 def test_each_request_for_the_connection_is_counted(ends: tuple[Supervisor, Runner]) -> None:
     supervisor, runner = ends
     for number in (1, 2):

@@ -1,0 +1,1 @@
+"""Starts the services of docker-compose.yaml as processes on this machine, without Docker."""
