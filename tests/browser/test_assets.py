@@ -14,16 +14,20 @@ if TYPE_CHECKING:
 
 DAG = "quantemplate_events"
 ASSET = "claims_executions"
+#: Pixels of the page, in which the graph finds its place.
+HEIGHT = 560
 
 
 def test_the_graph_of_the_asset_leads_to_the_dag(
     page: Page, airflow: AirflowClient, pictures: Pictures
 ) -> None:
     airflow.wait_for_dags([DAG])
+    page.set_viewport_size({"width": 1280, "height": HEIGHT})
     page.goto("/assets")
     page.get_by_role("link", name=ASSET, exact=True).click()
     graph = page.locator(".react-flow")
     for node in (ASSET, DAG):
         expect(graph.locator(".react-flow__node").filter(has_text=node)).to_be_visible()
     expect(graph.locator(".react-flow__edge")).to_have_count(1)
-    pictures.of_page(page, "asset-graph", height=500)
+    graph.locator(".react-flow__controls-fitview").click()
+    pictures.of_page(page, "asset-graph", height=HEIGHT)
