@@ -80,6 +80,21 @@ def start(stack: AirflowStack, sandbox: Sandbox) -> Start:
     return Start(stack, sandbox)
 
 
+@pytest.fixture(scope="module")
+def begun(start: Start) -> dict[str, Sensor]:
+    """Start the sensors that end without an act of the test, so that they wait at the same time."""
+    broken = {"error": {"reason": "BROKEN", "message": "of the load"}}
+    source = start.source()
+    run_id = start.stack.client.run("started_after_a_task", conf={"source": source})
+    return {
+        "started_timeout": start("started_timeout", hold=True),
+        "started_retry": start("started_retry", **broken),
+        "started_soft_fail": start("started_soft_fail", **broken),
+        "started_after_a_task": Sensor(start.stack, "started_after_a_task", run_id, ""),
+    }
+
+
+@pytest.mark.usefixtures("begun")
 def test_success(stack: AirflowStack, start: Start) -> None:
     sensor = start("started_sensor", hold=True)
     instance = sensor.until("deferred")
@@ -101,8 +116,8 @@ def test_success(stack: AirflowStack, start: Start) -> None:
     assert str(link).endswith(f"/runs/{sensor.job}")
 
 
-def test_failure_and_its_retry(stack: AirflowStack, start: Start) -> None:
-    sensor = start("started_retry", error={"reason": "BROKEN", "message": "of the load"})
+def test_failure_and_its_retry(stack: AirflowStack, begun: dict[str, Sensor]) -> None:
+    sensor = begun["started_retry"]
     assert stack.client.wait_for_run(sensor.dag_id, sensor.run_id) == "failed"
     assert sensor.until("failed")["try_number"] == 2
     assert sensor.had_no_worker(tries=2)
@@ -115,15 +130,15 @@ def test_failure_and_its_retry(stack: AirflowStack, start: Start) -> None:
     assert str(link).endswith(f"/runs/{sensor.job}")
 
 
-def test_soft_fail_skips_the_task(stack: AirflowStack, start: Start) -> None:
-    sensor = start("started_soft_fail", error={"reason": "BROKEN", "message": "of the load"})
+def test_soft_fail_skips_the_task(stack: AirflowStack, begun: dict[str, Sensor]) -> None:
+    sensor = begun["started_soft_fail"]
     assert sensor.until("skipped")["state"] == "skipped"
     assert sensor.had_no_worker()
     assert "The task is skipped" in stack.client.log(*sensor.where)
 
 
-def test_the_trigger_ends_before_airflow_ends_it(stack: AirflowStack, start: Start) -> None:
-    sensor = start("started_timeout", hold=True)
+def test_the_trigger_ends_before_airflow_ends_it(stack: AirflowStack, begun: dict[str, Sensor]) -> None:
+    sensor = begun["started_timeout"]
     assert sensor.until("failed")["state"] == "failed"
     assert sensor.had_no_worker()
     log = stack.client.log(*sensor.where)
@@ -152,11 +167,10 @@ def test_a_triggerer_that_starts_anew_begins_again(stack: AirflowStack, start: S
     assert sensor.had_no_worker()
 
 
-def test_the_result_of_another_task_needs_a_worker(stack: AirflowStack, start: Start) -> None:
-    source = start.source()
-    run_id = stack.client.run("started_after_a_task", conf={"source": source})
+def test_the_result_of_another_task_needs_a_worker(stack: AirflowStack, begun: dict[str, Sensor]) -> None:
+    sensor = begun["started_after_a_task"]
+    run_id = sensor.run_id
     assert stack.client.wait_for_run("started_after_a_task", run_id) == "success"
-    sensor = Sensor(stack, "started_after_a_task", run_id, "")
     assert "attempt=1.log" in sensor.logs()
     log = stack.client.log(*sensor.where)
     assert "start_from_trigger has no effect, so this sensor starts on a worker: job_id is not a plain" in log
