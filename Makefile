@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # One process for each core. The tests of one file stay in one process, because they share servers.
 PARALLEL := -n logical --dist loadfile
+# These tests install TRAC's own runtimes, so they have a target of their own.
+TRAC := tests/integration/trac_real
+INTEGRATION := tests/integration tests/mill --ignore $(TRAC)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 AIRFLOW := apache-airflow==3.3.2
 BENCH_VENV := .venv-bench
@@ -46,7 +49,7 @@ down: $(READY)  ## Stop what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
 test: lint  ## Run lint, and the unit, integration and system tests
-	$(PYTEST) $(PARALLEL) tests/unit tests/integration tests/mill
+	$(PYTEST) $(PARALLEL) tests/unit $(INTEGRATION)
 	$(PYTEST) tests/system
 	$(PYTEST) --sqlite -m fast tests/chaos
 
@@ -63,7 +66,7 @@ unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
 	$(PYTEST) $(PARALLEL) tests/unit
 
 integration: $(READY)  ## Test hooks, operators and triggers against the sandbox, over HTTP on this machine
-	$(PYTEST) $(PARALLEL) tests/integration tests/mill
+	$(PYTEST) $(PARALLEL) $(INTEGRATION)
 
 versions: $(READY)  ## Run the unit and integration tests and the example DAGs with Airflow 3.1, 3.2 and 3.3; takes over half an hour
 	@$(BIN)/python -m devtools.versions $(VERSIONS)
@@ -72,7 +75,7 @@ replay: $(READY)  ## Send TRAC's recorded requests to the sandbox, and print how
 	@$(BIN)/python -m tests.integration.trac_replay
 
 trac: $(READY)  ## Run jobs in TRAC's own runtimes, and compare the sandbox with them; installs them once
-	$(PYTEST) $(PARALLEL) tests/trac
+	$(PYTEST) $(PARALLEL) $(TRAC)
 
 system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 	$(PYTEST) tests/system

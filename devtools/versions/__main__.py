@@ -22,7 +22,16 @@ VERSIONS = ("3.1.8", "3.2.2", "3.3.2")
 #: The arguments of pytest, by the name of the suite.
 SUITES = {
     "unit": ("-n", "logical", "--dist", "loadfile", "tests/unit"),
-    "integration": ("-n", "logical", "--dist", "loadfile", "tests/integration", "tests/mill"),
+    "integration": (
+        "-n",
+        "logical",
+        "--dist",
+        "loadfile",
+        "tests/integration",
+        "tests/mill",
+        "--ignore",
+        "tests/integration/trac_real",
+    ),
     "examples": ("tests/system/test_examples.py",),
 }
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|error)s?\b")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.trac.runtime import RequestRefusedError, RuntimeUnavailableError, TracRuntime, install
-from tests.trac.conftest import import_model, run_model
+from tests.integration.trac_real.conftest import import_model, run_model
 
 if TYPE_CHECKING:
     from pathlib import Path
