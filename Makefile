@@ -19,6 +19,7 @@ BENCH_FIGURES := benchmarks/results/triggers.json
 PEERS := dbt-cloud airbyte fivetran databricks http-sensor http-event
 NEEDS_POSTGRES = ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make $@ needs PostgreSQL; on Debian: apt-get install postgresql" >&2; exit 1; }
 NEEDS_REDIS = command -v redis-server > /dev/null || { echo "make $@ needs Redis; on Debian: apt-get install redis-server" >&2; exit 1; }
+NEEDS_CURL = command -v curl > /dev/null || { echo "make $@ needs curl; on Debian: apt-get install curl" >&2; exit 1; }
 NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromium; on Debian: apt-get install chromium" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
@@ -97,9 +98,10 @@ postgres: $(READY)  ## Send events that are hard to store through a real trigger
 events: $(READY)  ## Stop a triggerer at the moments when event triggers fire, and count the events; STOPS=4 is quicker
 	$(PYTEST) tests/events
 
-cluster: $(READY)  ## Start the services of docker-compose.yaml without Docker, and kill a worker and a triggerer; needs postgresql, redis-server
+cluster: $(READY)  ## Start the services of docker-compose.yaml without Docker, and kill a worker and a triggerer; needs postgresql, redis-server, curl
 	@$(NEEDS_POSTGRES)
 	@$(NEEDS_REDIS)
+	@$(NEEDS_CURL)
 	$(PYTEST) tests/cluster
 
 chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs; SEED=... repeats a sequence; needs postgresql

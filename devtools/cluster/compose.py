@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +108,9 @@ def load(variables: Mapping[str, str], file: Path = FILE) -> dict[str, Service]:
     services = {
         name: _service(name, _filled(fields, variables)) for name, fields in content["services"].items()
     }
+    # One service builds the image that others have, too.
+    built = {service.image for service in services.values() if service.is_built}
+    services = {name: replace(service, is_built=service.image in built) for name, service in services.items()}
     for service in services.values():
         if unknown := service.depends_on.keys() - services.keys():
             raise ComposeError(f"{service.name} depends on unknown services: {sorted(unknown)}")

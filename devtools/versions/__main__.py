@@ -39,11 +39,7 @@ _COUNT = re.compile(r"(\d+) (passed|failed|skipped|error)s?\b")
 
 def pins(version: str) -> Path:
     """Return the constraints file of an Airflow version."""
-    return (
-        ROOT / "constraints.txt"
-        if version == VERSIONS[-1]
-        else ROOT / "devtools" / "versions" / f"{version}.txt"
-    )
+    return ROOT / "constraints.txt" if version == VERSIONS[-1] else HERE / f"airflow-{version}.txt"
 
 
 def python_of(version: str) -> Path:
@@ -86,7 +82,7 @@ def result(python: Path, suite: str, log: Path) -> str:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    counts = _COUNT.findall(log.read_text(encoding="utf-8").splitlines()[-1])
+    counts = _COUNT.findall("".join(log.read_text(encoding="utf-8").splitlines()[-1:]))
     words = ", ".join(f"{count} {what}" for count, what in counts)
     return (
         words if ended.returncode == 0 else f"{words or 'no test ran'} (failed, see {log.relative_to(ROOT)})"

@@ -126,3 +126,9 @@ def test_a_setting_that_would_be_ignored_is_an_error(
 ) -> None:
     with pytest.raises(ComposeError, match=message):
         load({"SECRET": "x"}, changed(tmp_path, **fields))
+
+
+def test_a_service_may_have_the_image_that_another_one_builds(tmp_path: Path) -> None:
+    content = yaml.safe_load(FULL)
+    content["services"]["two"]["image"] = "one:1"
+    assert load({"SECRET": "x"}, write(tmp_path, yaml.safe_dump(content)))["two"].is_built
