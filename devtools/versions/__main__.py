@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -43,10 +44,10 @@ def pins(version: str) -> Path:
 
 
 def python_of(version: str) -> Path:
-    """Return the Python of the environment of a version. Build the environment if it does not exist."""
+    """Return the Python of the environment of a version. Build the environment if it is missing or too old."""
     folder = HOME / version
-    python, is_ready = folder / "bin" / "python", folder / ".ready"
-    if not is_ready.exists():
+    python, built = folder / "bin" / "python", folder / ".built"
+    if not built.exists() or built.read_text() != needed_by(version):
         print(f"Airflow {version}: building {folder.relative_to(ROOT)} ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         file = pins(version)
@@ -59,8 +60,14 @@ def python_of(version: str) -> Path:
         )
         if not file.exists():
             write_pins(python, file)
-        is_ready.touch()
+        built.write_text(needed_by(version))
     return python
+
+
+def needed_by(version: str) -> str:
+    """Return the digest of the files that decide what an environment contains."""
+    files = (ROOT / "pyproject.toml", ROOT / "sandbox" / "pyproject.toml", pins(version))
+    return sha256(b"".join(file.read_bytes() for file in files if file.exists())).hexdigest()
 
 
 def write_pins(python: Path, file: Path) -> None:
