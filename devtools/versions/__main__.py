@@ -44,7 +44,7 @@ def pins(version: str) -> Path:
 
 
 def python_of(version: str) -> Path:
-    """Return the Python of the environment of a version. Build the environment if it is missing or too old."""
+    """Return the Python of the environment of a version. Build the environment if it is needed."""
     folder = HOME / version
     python, built = folder / "bin" / "python", folder / ".built"
     if not built.exists() or built.read_text() != needed_by(version):
