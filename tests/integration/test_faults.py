@@ -206,7 +206,7 @@ class TestTemporaryFailure:
             bench.fault(fault, operation=operation, **options)
         if error_class is ReplyTooLargeError:
             # The next response may be smaller, so the trigger keeps waiting until the deadline.
-            event = run(bench.event_of(bench.trigger(run_id, deadline=time.time() + 1.5)))
+            event = run(bench.event_of(bench.trigger(run_id, deadline=time.time() + 3.0)))
             assert event.ending is Ending.TIMEOUT
         else:
             event = run(bench.event_of(bench.trigger(run_id)))
