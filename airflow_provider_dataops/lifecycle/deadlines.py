@@ -84,8 +84,8 @@ def start_deadline(
 ) -> float:
     """Return the deadline of a sensor that started in the triggerer, in seconds since the epoch.
 
-    The trigger does not know when the try began, also because a triggerer may have started it anew. But
-    Airflow has stored when the trigger must end.
+    The trigger does not know when the try began: another triggerer may have started it before. But Airflow
+    has stored when the trigger must end.
 
     :param ends: when Airflow ends the trigger; see :func:`start_timeout`.
     """
