@@ -71,15 +71,18 @@ class Listed(Generic[T]):
     :param unreadable: for each unreadable entry, those members that are readable strings or numbers.
     :param error: why the first unreadable entry cannot be read; ``None`` if all can be read.
     :param cut: whether the list may be incomplete: the platform may have further entries.
+    :param size: how many entries the response contains, with those that the caller did not ask for.
     """
 
     found: list[T] = field(default_factory=list)
     unreadable: list[JsonObject] = field(default_factory=list)
     error: MalformedReplyError | None = None
     cut: bool = False
+    size: int = 0
 
     def extend(self, more: Listed[T]) -> None:
         """Append another list, such as the next page. :attr:`cut` does not change."""
+        self.size += more.size
         self.found += more.found
         self.unreadable += more.unreadable
         self.error = self.error or more.error
@@ -192,6 +195,7 @@ def read_entries(
     """
     listed: Listed[T] = Listed()
     for entry in entries:
+        listed.size += 1
         try:
             digest = b"" if cache is None else cache.digest(entry)
             known = None if cache is None else cache.get(digest)

@@ -154,8 +154,8 @@ def test_no_request_is_sent_before_retry_after_has_passed(
     limited = [entry for entry in entries if entry.status == 429]
     assert limited
     for entry in limited:
-        # Requests for other pipelines may be on their way when the first response with 429 arrives; on a busy machine
-        # they take seconds.
+        # Requests for other pipelines may be on their way when the first response with 429 arrives. On a busy
+        # machine they take seconds.
         received = entry.monotonic + 3.0
         assert [e for e in entries if received < e.monotonic < entry.monotonic + 7.0] == []
 

@@ -5,27 +5,35 @@ The API returns a limited number of runs, without pages. It can filter them by d
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.listing import Listed
+from airflow_provider_dataops.core.retry import is_about_request
 from airflow_provider_dataops.core.run import instant
-from airflow_provider_dataops.errors import NotFoundError
+from airflow_provider_dataops.errors import ApiError, NotFoundError
 from airflow_provider_dataops.platforms.tailer.arguments import LIST_LIMIT
 from airflow_provider_dataops.platforms.tailer.model import ACTIVE, STATUSES, read_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.listing import EntryCache
     from airflow_provider_dataops.platforms.tailer.calls import TailerCalls
     from airflow_provider_dataops.platforms.tailer.model import Configuration, Run
 
+log = logging.getLogger(__name__)
+
 #: The maximum number of requests in one search for a run. Without it, a search could send over 100 requests:
 #: a full list may contain runs of 100 jobs, and the search may need 16 more lists.
 MOST_REQUESTS = 20
+#: If a full list leaves out this many runs, a longer list is requested. Fewer are read one by one.
+MANY_MISSING = 20
+#: A longer list has place for this many times the runs for which the triggerer waits.
+LONG_LIST = 8
 #: One search reads the lists of at most this many days. The limit is needed, because the server's time may be
 #: wrong by years.
 MOST_DAYS = 31
@@ -54,18 +62,22 @@ def active_runs(
     """
     found: list[Run] = []
     missing, refused = set(wanted), 0
+
+    def read(limit: int, status: str) -> Exchange[Listed[Run]]:
+        return api.get_by_status(
+            configuration_type,
+            account=account,
+            environment=environment,
+            status=status,
+            limit=limit,
+            parse=partial(read_runs, limit=limit, wanted=missing, cache=cache),
+        )
+
     for lists_left, status in ((2, "RUNNING"), (1, "WAITING")):
         if len(missing) <= lists_left:
             break
         try:
-            runs = yield from api.get_by_status(
-                configuration_type,
-                account=account,
-                environment=environment,
-                status=status,
-                limit=_limit_for(len(wanted)),
-                parse=partial(read_runs, wanted=missing, cache=cache),
-            )
+            runs = yield from _long_enough(partial(read, status=status), missing, len(wanted))
         except NotFoundError:
             # The documentation does not show the response if no run has the status. It may be a 404.
             refused += 1
@@ -85,13 +97,37 @@ def last_runs(
     :param wanted: the ids of the runs.
     :param count: for how many runs of the configuration tasks wait. Any of them may be newer than these runs.
     """
-    runs = yield from _listed(api, configuration, {"limit": _limit_for(count)}, wanted)
+
+    def read(limit: int) -> Exchange[Listed[Run]]:
+        return _listed(api, configuration, {"limit": limit}, wanted)
+
+    runs = yield from _long_enough(read, wanted, count)
     return {run.run_id: run for run in runs.found if configuration.owns(run)}
 
 
-def _limit_for(count: int) -> int:
-    """Return the largest documented limit of a list, or a larger one if it leaves no place for all runs."""
-    return LIST_LIMIT if count < LIST_LIMIT else 2 * count
+def _long_enough(
+    read: Callable[[int], Exchange[Listed[Run]]], wanted: Collection[str], count: int
+) -> Exchange[Listed[Run]]:
+    """Return a list. If it is full without many of the wanted runs, return a longer one.
+
+    The first limit is the largest documented one, or a larger one if it leaves no place for all runs. A list
+    may be full of runs for which other triggerers wait.
+
+    :param read: gets a limit, and requests the list.
+    :param wanted: the ids of the runs to find.
+    :param count: for how many runs this triggerer waits.
+    """
+    runs = yield from read(LIST_LIMIT if count < LIST_LIMIT else 2 * count)
+    missing = len(wanted) - len(runs.found)
+    if not runs.cut or missing < MANY_MISSING:
+        return runs
+    try:
+        return (yield from read(LONG_LIST * count))
+    except ApiError as error:
+        if not is_about_request(error):
+            raise
+        log.info("%s; %s runs that the shorter list does not contain are read one by one", error, missing)
+        return runs
 
 
 def find_run(

@@ -197,7 +197,7 @@ def read_runs(
         wanted=None if wanted is None else wanted.__contains__,
         cache=cache,
     )
-    runs.cut = limit is not None and len(runs.found) + len(runs.unreadable) >= limit
+    runs.cut = limit is not None and runs.size >= limit
     return runs
 
 

@@ -86,6 +86,49 @@ class TestRequests:
         assert sent_payloads(done)[0]["limit"] == 2000
 
 
+class TestFullLists:
+    """A list may be full of runs for which other triggerers wait."""
+
+    def full(self, own: int, limit: int) -> Any:
+        """Return a list that has reached its limit, with so many of the runs that the test waits for."""
+        return results(*map(listed, [*range(own), *range(10_000, 10_000 + limit - own)]))
+
+    def test_without_many_of_the_runs_are_requested_again_with_a_higher_limit(self) -> None:
+        done = swept(self.full(100, 400), results(*map(listed, range(800))), count=200)
+        assert [(sent["status"], sent["limit"]) for sent in sent_payloads(done)] == [
+            ("RUNNING", 400),
+            ("RUNNING", 1600),
+        ]
+        assert len(done.value) == 200
+
+    def test_without_a_few_of_the_runs_are_long_enough(self) -> None:
+        done = swept(self.full(190, 400), results(), count=200)
+        assert [sent["limit"] for sent in sent_payloads(done)] == [400, 400]
+        assert len(done.value) == 190
+
+    def test_that_are_not_full_are_long_enough(self) -> None:
+        done = swept(self.full(100, 399), results(), count=200)
+        assert [sent["status"] for sent in sent_payloads(done)] == ["RUNNING", "WAITING"]
+
+    @pytest.mark.parametrize("refusal", [BadRequestError("HTTP 400", status=400), KO], ids=["400", "ko"])
+    def test_count_if_the_platform_refuses_the_higher_limit(self, refusal: Any) -> None:
+        done = swept(self.full(100, 400), refusal, results(), count=200)
+        assert len(done.value) == 100
+
+    def test_are_no_reason_to_go_on_after_a_failure_of_the_platform(self) -> None:
+        done = swept(self.full(100, 400), ServerError("HTTP 500", status=500), count=200)
+        assert isinstance(done.error, ServerError)
+
+    def test_of_one_configuration_are_requested_again_too(self) -> None:
+        own = {"configuration_id": configuration().configuration_id}
+        watches = [watch(0, f"r-{n}") for n in range(30)]
+        newer = results(*(item(f"r-{n}", "SUCCESS", **own) for n in range(1_000, 1_100)))
+        ended = results(*(item(f"r-{n}", "SUCCESS", **own) for n in range(30)))
+        done = play(sweep(tailer(), *watches), results(), results(), newer, ended)
+        assert [sent["limit"] for sent in sent_payloads(done)] == [100, 100, 100, 240]
+        assert len(done.value) == 30
+
+
 class TestListedRuns:
     @pytest.mark.parametrize(
         "changes",
