@@ -47,8 +47,8 @@ with DAG(
     @task(inlets=[executions])
     def download_outputs(triggering_asset_events: Any = None, asset_state_store: Any = None) -> list[str]:
         """Download the outputs of the new executions, and return their paths."""
-        # Airflow keeps these values with the asset, for all runs of all DAGs.
-        done = asset_state_store.get("downloaded", [])
+        # From 3.3 on, Airflow keeps these values with the asset, for all runs of all DAGs.
+        done = asset_state_store.get("downloaded", []) if asset_state_store else []
         paths = []
         for event in triggering_asset_events[executions]:
             run = event.extra["payload"]
@@ -64,7 +64,8 @@ with DAG(
                 )
                 paths.append(path)
             done = [*done, run["run_id"]][-100:]
-            asset_state_store.set("downloaded", done)
+            if asset_state_store:
+                asset_state_store.set("downloaded", done)
         return paths
 
     download_outputs()

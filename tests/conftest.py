@@ -8,17 +8,36 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_dataops.adapters import configuration, metrics
+from tests import airflow_versions
 from tests.generated import events, generated, rules
 from tests.kept_metrics import KeptMetrics
 
 if TYPE_CHECKING:
     from collections import Counter
+    from pathlib import Path
     from typing import Any
 
 FIGURES = {"generated": generated, "events": events, "rules": rules}
 
 # Only the tests in `tests/lineage` switch OpenLineage on, in the Airflow that they start.
 os.environ["AIRFLOW__OPENLINEAGE__DISABLED"] = "True"
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Do not import a module of tests that need a newer Airflow."""
+    name = module_path.relative_to(parent.config.rootpath).as_posix()
+    if airflow_versions.reason(name) is None:
+        return None
+    module: pytest.Module = airflow_versions.SkippedModule.from_parent(parent, path=module_path)
+    return module
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests that need a newer Airflow."""
+    for item in items:
+        reason = airflow_versions.reason(item.nodeid)
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -20,8 +20,12 @@ async def aregister_secret(secret: str) -> None:
     masker = getattr(log, "_secrets_masker", None)
     if masker is not None:
         await asyncio.to_thread(masker().add_mask, secret, None)
-    # Airflow before 3.3.2 has no amask_secret.
     if hasattr(log, "amask_secret"):
         await log.amask_secret(secret)
     else:
-        await asyncio.to_thread(log.mask_secret, secret)
+        # Before Airflow 3.3.2, mask_secret also sends a message to the supervisor. In Airflow 3.1, only a
+        # thread of asgiref sends it on the event loop of the triggerer. From another thread, it would mix
+        # with the messages of the event loop, and this ends the triggerer.
+        from asgiref.sync import sync_to_async
+
+        await sync_to_async(log.mask_secret)(secret)

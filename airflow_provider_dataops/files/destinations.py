@@ -25,7 +25,7 @@ from airflow_provider_dataops.errors import (
     MalformedReplyError,
     TransportError,
 )
-from airflow_provider_dataops.files.sources import access, locate, look
+from airflow_provider_dataops.files.sources import access, is_local, locate, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,7 +106,7 @@ def destination(where: str, argument: str = "destination") -> Iterator[Download]
     path = locate(where)
     if _is_folder(path):
         raise InvalidArgumentError(f"{argument} {where!r} is a folder; add the name of the file")
-    if isinstance(path, Path):
+    if is_local(path):
         receive = _local(path.resolve())
     else:
         receive = _in_parts(path) if path.protocol in _TAKES_PARTS else _put_whole(path)
@@ -120,7 +120,7 @@ def _is_folder(path: Path | ObjectStoragePath) -> bool:
     except FileAccessError as error:
         # In an object store, a user may have permission to write but not to read. Then assume that the path
         # is no folder.
-        if isinstance(path, Path) or not isinstance(error.__cause__, PermissionError):
+        if is_local(path) or not isinstance(error.__cause__, PermissionError):
             raise
         return False
     return found is not None and found.kind == "directory"

@@ -22,6 +22,8 @@ from airflow_provider_dataops.errors import DataOpsError, FileAccessError, Inval
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import TypeIs
+
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class StoredFile:
         :raises FileAccessError: if the file cannot be opened.
         """
         # Set the block size: the client of a store keeps some blocks in memory, and S3's default is 50 MiB.
-        buffering = -1 if isinstance(self.path, Path) else BLOCK_BYTES
+        buffering = -1 if is_local(self.path) else BLOCK_BYTES
         with access(self.path):
             file: IO[bytes] = self.path.open("rb", buffering=buffering)
         return file
@@ -83,6 +85,14 @@ class StoredFile:
         """Return whether the file was replaced, written or deleted since it was found."""
         found = look(self.path)
         return found is None or (found.size, found.version) != (self.size, self.version)
+
+
+def is_local(path: Path | ObjectStoragePath) -> TypeIs[Path]:
+    """Return whether a path is on the local disk.
+
+    With Airflow 3.1, the path of an object store is also a :class:`~pathlib.Path`.
+    """
+    return isinstance(path, Path) and not isinstance(path, ObjectStoragePath)
 
 
 @contextmanager
@@ -108,7 +118,7 @@ def look(path: Path | ObjectStoragePath) -> Found | None:
     # Do not use is_file: for an object store, it returns False after any failure.
     try:
         with access(path):
-            if isinstance(path, Path):
+            if is_local(path):
                 found = path.stat()
                 kind = "directory" if stat.S_ISDIR(found.st_mode) else "file"
                 return Found(kind, found.st_size, found.st_mtime_ns)
@@ -196,7 +206,7 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
     if there is None and not _WILD.search(where):
         raise _nothing(path, f"{argument} {where!r} is neither a file nor a folder nor a pattern")
     with access(path):
-        if isinstance(path, Path):
+        if is_local(path):
             found = _on_disk(path, is_folder=there is not None)
         else:
             found = _in_store(path, is_folder=there is not None)
@@ -207,7 +217,7 @@ def sources(where: str, argument: str = "source") -> list[StoredFile]:
 
 def _nothing(path: Path | ObjectStoragePath, message: str) -> DataOpsError:
     """Return the error for a path without a file: a FileAccessError if the bucket does not exist."""
-    if not isinstance(path, Path):
+    if not is_local(path):
         bucket = path.path.strip("/").partition("/")[0]
         try:
             path.fs.info(bucket)
@@ -236,7 +246,9 @@ def _in_store(path: ObjectStoragePath, *, is_folder: bool) -> list[Path | Object
         names = _matches(path.fs, folder, path.path.removeprefix(f"{folder}/").split("/"))
     # Leave out names that end with "/": S3's console marks a folder with such an empty file.
     urls = [f"{path.protocol}://{name.removeprefix('/')}" for name in names if not name.endswith("/")]
-    return [ObjectStoragePath(url, conn_id=path.conn_id) for url in urls]
+    # Airflow 3.1 has the id of the connection among the options of the store.
+    conn_id = getattr(path, "conn_id", None) or path.storage_options.get("conn_id")
+    return [ObjectStoragePath(url, conn_id=conn_id) for url in urls]
 
 
 def _matches(fs: Any, folder: str, pattern: list[str]) -> list[str]:

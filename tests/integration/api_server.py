@@ -18,7 +18,8 @@ import httpx
 from airflow.sdk import DAG
 from airflow.sdk.api.datamodels._generated import TaskInstance
 from airflow.sdk.execution_time.supervisor import InProcessTestSupervisor
-from airflow.sdk.serde import deserialize
+
+from tests.airflow_names import deserialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

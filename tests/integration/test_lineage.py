@@ -10,7 +10,6 @@ import pytest
 from airflow.providers.openlineage.utils.utils import translate_airflow_asset
 from airflow.sdk import Asset, BaseHook
 from airflow.sdk.execution_time.context import OutletEventAccessors
-from airflow.sdk.lineage import HookLineageCollector
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
@@ -21,6 +20,7 @@ from airflow_provider_dataops.assets.toucan import toucan_uri
 from airflow_provider_dataops.assets.trac import trac_uri
 from airflow_provider_dataops.operators import quantemplate, tailer, tamr, toucan, trac
 from airflow_provider_dataops.registry import PLATFORMS
+from tests.airflow_names import HookLineageCollector
 from tests.integration.bench.base import Connections
 from tests.lineage.events import faults, named
 from tests.unit.operators.stage import Attempt, catch_links

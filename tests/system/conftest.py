@@ -108,7 +108,9 @@ def examples(airflow: AirflowClient, sandbox_server: Sandbox) -> dict[str, str]:
     runs = {dag_id: airflow.run(dag_id) for dag_id in DAGS}
     airflow.trigger(APPROVED, run_id=REJECTED)
     for run_id, option in ((runs[APPROVED], "Approve"), (REJECTED, "Reject")):
-        airflow.wait_for_task(APPROVED, run_id, APPROVAL, [WAITS_FOR_A_PERSON], timeout=480)
+        # Airflow before 3.3 has no state of its own for a task that waits for a person.
+        waits = [WAITS_FOR_A_PERSON, "deferred"]
+        airflow.wait_for_task(APPROVED, run_id, APPROVAL, waits, timeout=480)
         airflow.answer(APPROVED, run_id, APPROVAL, option)
     for dag_id, run_id in runs.items():
         # On a busy machine, all these tasks together take minutes.

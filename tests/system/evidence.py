@@ -23,13 +23,20 @@ _SHORT_LIVED = {
 def keep(stack: AirflowStack) -> None:
     """Make the database keep a copy of each short-lived row from now on."""
     with closing(_database(stack)) as database, database:
-        for table, column in _SHORT_LIVED.items():
+        for table, column in _short_lived(database).items():
             database.execute(f"CREATE TABLE kept_{table} (value TEXT)")
             for event in ("INSERT", "UPDATE"):
                 database.execute(
                     f'CREATE TRIGGER keep_{table}_{event} AFTER {event} ON "{table}" '  # noqa: S608
                     f"BEGIN INSERT INTO kept_{table} VALUES (new.{column}); END"
                 )
+
+
+def _short_lived(database: sqlite3.Connection) -> dict[str, str]:
+    """Return the short-lived tables and their columns. Airflow before 3.3 has no task state store."""
+    rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    names = {name for (name,) in rows}
+    return {table: column for table, column in _SHORT_LIVED.items() if table in names}
 
 
 def kept(stack: AirflowStack, table: str) -> bytes:
@@ -59,12 +66,14 @@ def written(stack: AirflowStack) -> dict[str, bytes]:
     triggers = [path for path in tasks if ".trigger." in path.name]
     rest = [path for path in logs.rglob("*") if path.is_file() and path not in tasks]
     database = b"".join(path.read_bytes() for path in sorted(stack.home.glob("airflow.db*")))
+    with closing(_database(stack)) as connection:
+        tables = _short_lived(connection)
     return {
         **services,
         "task logs": b"".join(path.read_bytes() for path in tasks if path not in triggers),
         "trigger logs": b"".join(path.read_bytes() for path in triggers),
         "other logs": b"".join(path.read_bytes() for path in rest),
-        **{table: kept(stack, table) for table in _SHORT_LIVED},
+        **{table: kept(stack, table) for table in tables},
         "database": database,
     }
 

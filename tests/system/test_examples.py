@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from airflow_provider_dataops.adapters import task_state
 from airflow_provider_dataops.lifecycle.published import PROGRESS_KEY
 from devtools.demo import DAGS
 from example_dags import quantemplate_straight_through as quantemplate
@@ -102,7 +103,9 @@ def test_only_the_tasks_that_wait_were_deferred(
 ) -> None:
     times = airflow.times(dag_id, examples[dag_id])
     deferred = {task.task_id for task in times if task.deferrals == 1}
-    assert {task_id for task_id in deferred if not task_id.startswith(SENSOR)} == WAITING[dag_id]
+    # Before 3.3, Airflow also defers a task that waits for a person.
+    others = {task_id for task_id in deferred if task_id.startswith(SENSOR) or task_id == APPROVAL}
+    assert deferred - others == WAITING[dag_id]
     assert all(task.deferrals <= 1 for task in times)
 
 
@@ -118,7 +121,8 @@ def test_a_task_that_waits_returns_its_run(
     assert urlsplit(value["url"]).scheme == "http"
     assert list(airflow.links(dag_id, examples[dag_id], task_id).values()) == [value["url"]]
     keys = airflow.xcom_keys(dag_id, examples[dag_id], task_id)
-    others = ("return_value", PROGRESS_KEY)
+    # Before 3.3, Airflow has no task state store, and the record is an XCom.
+    others = ("return_value", PROGRESS_KEY, task_state.KEY)
     outputs = [key for key in keys if key not in others and not key.startswith("_link_")]
     assert 1 <= len(outputs) <= 2
     assert [airflow.xcom(dag_id, examples[dag_id], task_id, key) for key in outputs] == [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import log
 from airflow.sdk._shared.secrets_masker import redact
+from asgiref.sync import async_to_sync
 
 from airflow_provider_dataops.adapters.secrets import aregister_secret, register_secret
 
@@ -42,7 +43,26 @@ def test_the_masker_runs_outside_the_event_loop(mocker: MockerFixture) -> None:
 def test_a_triggerer_of_an_airflow_without_amask_secret_masks_a_secret(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
-    monkeypatch.delattr(log, "amask_secret")
+    monkeypatch.delattr(log, "amask_secret", raising=False)
     mask_secret = mocker.patch.object(log, "mask_secret")
     asyncio.run(aregister_secret("0ld-secret"))
     mask_secret.assert_called_once_with("0ld-secret")
+
+
+def test_an_older_airflow_informs_the_supervisor_on_the_event_loop_of_the_triggerer(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
+    """In Airflow 3.1, a message that another event loop sends ends the triggerer."""
+    loops = []
+
+    async def send() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    async def main() -> None:
+        loops.append(asyncio.get_running_loop())
+        await aregister_secret("0ld-secret")
+
+    monkeypatch.delattr(log, "amask_secret", raising=False)
+    mocker.patch.object(log, "mask_secret", side_effect=lambda _: async_to_sync(send)())
+    asyncio.run(main())
+    assert loops[0] is loops[1]

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from airflow.jobs.triggerer_job_runner import TriggerEventEntry, messages
 from airflow.sdk.execution_time.comms import _RequestFrame
-from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.base import TriggerEvent
 from pydantic import TypeAdapter
+
+from tests.airflow_names import deserialize, serialize
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _FRAMES = msgspec.msgpack.Decoder(_RequestFrame)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_dataops.registry import PLATFORMS
+from tests.airflow_names import ProvidersManagerTaskRuntime
 from tests.unit.assets.uris import ID, QUANTEMPLATE, TAILER, TOUCAN, TRAC, URIS
 
 OURS = "airflow_provider_dataops"

@@ -121,7 +121,7 @@ class TestSources:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("s4://bucket/x.csv", "Unsupported filesystem: 's4'"),
+        ("s4://bucket/x.csv", "Unsupported filesystem: 's4'|an Airflow provider for such URLs"),
         ("s3://[bucket/x.csv", "Invalid IPv6 URL"),
         ("file://[/x.csv", "Invalid IPv6 URL"),
         ("~no-such-user/x.csv", "home directory"),

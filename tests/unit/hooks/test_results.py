@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.sdk.serde import deserialize, serialize
 
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.platforms.quantemplate.model import Execution, Output
@@ -23,6 +22,7 @@ from airflow_provider_dataops.platforms.trac.model.objects import (
     TagHeader,
     Tenant,
 )
+from tests.airflow_names import deserialize, serialize
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HEADER = TagHeader(

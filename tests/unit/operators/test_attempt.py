@@ -8,10 +8,9 @@ from traceback import format_exception
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import (
+from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSkipException,
-    TaskDeferralTimeout,
     TaskDeferred,
 )
 
@@ -27,6 +26,7 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.operators.tamr import TamrLoadSourceOperator
+from tests.airflow_names import TaskDeferralTimeout
 from tests.unit.operators.stage import SLOTS_TAKEN, Attempt, Hook, StateStore, Tenant, Time, deferral, event
 from tests.unit.operators.tamr_loads import operator
 

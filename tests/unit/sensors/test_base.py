@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import (
-    AirflowRescheduleException,
+from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferred,
@@ -16,6 +15,7 @@ from airflow.sdk.exceptions import (
 
 from airflow_provider_dataops.errors import AuthenticationError, OutageError, RunError
 from airflow_provider_dataops.sensors.tamr import TamrResourceIdleSensor
+from tests.airflow_names import AirflowRescheduleException
 from tests.unit.operators.stage import Attempt
 from tests.unit.sensors.jobs import CONTEXT, TIMEOUT, fail_with, job_sensor, locking_rejection
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_dataops.errors import ServerError
 from airflow_provider_dataops.lifecycle.published import PublishedWait
@@ -17,6 +17,7 @@ from airflow_provider_dataops.platforms.trac.runs import TracObjectWatch, TracSe
 from airflow_provider_dataops.sensors import waits
 from airflow_provider_dataops.sensors.tamr import TamrJobSensor, TamrResourceIdleSensor
 from airflow_provider_dataops.tasks import publication
+from tests.airflow_names import AirflowRescheduleException
 from tests.unit.fakes import FakeClock
 from tests.unit.operators.stage import Attempt, StateStore
 from tests.unit.sensors.jobs import job_sensor

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 import pytest
 from airflow.models.trigger import Trigger
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG, Param, TaskGroup, task_group
-from airflow.sdk.exceptions import TaskDeferred
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
 

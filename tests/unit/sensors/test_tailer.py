@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import PokeReturnValue
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.errors import NotFoundError, RunFailedError, RunLostError
 from airflow_provider_dataops.exceptions import PermanentError

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import PokeReturnValue
-from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_dataops.errors import BadRequestError, NotFoundError, RunFailedError, ServerError
 from airflow_provider_dataops.exceptions import PermanentError

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
-from airflow.sdk._shared.module_loading import import_string
-from airflow.sdk.serde import serialize
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.events import EventTrigger
 from airflow_provider_dataops.triggers.sensor import SensorTrigger
+from tests.airflow_names import import_string, serialize
 from tests.unit.stored.folders import folders, samples
 from tests.unit.stored.triggers import LISTING, SCOPE, run
 

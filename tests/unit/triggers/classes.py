@@ -13,7 +13,9 @@ from airflow_provider_dataops.triggers.base import TaskTrigger
 from airflow_provider_dataops.triggers.events import EventTrigger
 
 for _module in pkgutil.walk_packages(triggers.__path__, f"{triggers.__name__}."):
-    importlib.import_module(_module.name)
+    # This module has no trigger class, and needs Airflow 3.3.
+    if _module.name != f"{triggers.__name__}.streams":
+        importlib.import_module(_module.name)
 
 
 def _with_subclasses(cls: type[Any]) -> list[type[Any]]:

@@ -76,7 +76,8 @@ def test_airflow_can_set_its_attributes(cls: type[Any]) -> None:
     trigger = cls(**arguments(cls))
     trigger.trigger_id, trigger.triggerer_job_id, trigger.timeout_after = 7, 8, None
     trigger.task_instance = None
-    assert (trigger.trigger_id, trigger.task, trigger.template_fields) == (7, None, ())
+    assert trigger.trigger_id == 7
+    assert not getattr(trigger, "template_fields", ())
     assert trigger.log.name.endswith(cls.__name__)
     # The attributes that Airflow sets are not arguments of the trigger.
     assert trigger.serialize()[1] == arguments(cls)
