@@ -1,4 +1,4 @@
-"""The figures of the property tests. Each run of pytest that generates examples prints them at its end."""
+"""Figures at the end of a run of pytest, and the tests that need a newer Airflow."""
 
 from __future__ import annotations
 
@@ -17,10 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+_LINES = pytest.StashKey[list[str]]()
 FIGURES = {"generated": generated, "events": events, "rules": rules}
 
 # Only the tests in `tests/lineage` switch OpenLineage on, in the Airflow that they start.
 os.environ["AIRFLOW__OPENLINEAGE__DISABLED"] = "True"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_LINES] = []
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Return the list of lines that pytest prints at the end."""
+    return request.config.stash[_LINES]
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
@@ -69,7 +80,11 @@ def pytest_testnodedown(node: Any) -> None:
         figures.update(getattr(node, "workeroutput", {}).get(name, {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[_LINES]:
+        terminalreporter.section("figures")
+    for line in config.stash[_LINES]:
+        terminalreporter.write_line(line)
     if not generated:
         return
     terminalreporter.section("generated examples")

@@ -1,4 +1,4 @@
-"""The database, the seed, the folder with all logs, and the figures at the end."""
+"""The database, the seed, and the folder with all logs."""
 
 from __future__ import annotations
 
@@ -15,27 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-_FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sqlite", action="store_true", help="run Airflow on SQLite, not on PostgreSQL")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_FIGURES] = []
-
-
-@pytest.fixture(scope="session")
-def figures(request: pytest.FixtureRequest) -> list[str]:
-    """Return the list of lines that pytest prints at the end."""
-    return request.config.stash[_FIGURES]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    terminalreporter.section("chaos")
-    for line in config.stash[_FIGURES]:
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
