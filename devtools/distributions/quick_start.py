@@ -64,6 +64,7 @@ def run_first_dag(client: AirflowClient, dag_id: str) -> None:
     client.wait_for_dags([dag_id], timeout=FOUND_WITHIN)
     run_id = client.run(dag_id)
     state = client.wait_for_run(dag_id, run_id)
+    run_links(client, dag_id, run_id)
     tasks = {task["task_id"]: task["state"] for task in client.task_instances(dag_id, run_id)}
     require(state == "success" and set(tasks.values()) == {"success"}, f"{dag_id} is {state}: {tasks}")
     job_id = client.xcom(dag_id, run_id, "update", "job_id")
@@ -113,12 +114,16 @@ def connection_of(page: str, forms: Mapping[str, Any], port: str) -> tuple[str, 
         for name, field in form["standard_fields"].items()
         if field
     }
+    extra_labels = {field["schema"]["title"]: name for name, field in form["extra_fields"].items()}
+    shown = ", ".join([*labels, *extra_labels])
+    extra = {}
     for label, value in values.items():
-        require(
-            label in labels, f"the form of {title} must have the field {label}; it has {', '.join(labels)}"
-        )
+        if label in extra_labels:
+            extra[extra_labels[label]] = value
+            continue
+        require(label in labels, f"the form of {title} must have the field {label}; it has {shown}")
         fields[labels[label]] = int(value) if labels[label] == "port" else value
-    return conn_id, fields
+    return conn_id, fields | {"extra": extra}
 
 
 def dag_file_of(page: str) -> tuple[str, str]:

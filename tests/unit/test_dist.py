@@ -113,6 +113,9 @@ FORMS = {
             name: {"title": entry["ui-field-behaviour"]["relabeling"].get(name)}
             for name in ("host", "port", "login", "password")
         },
+        "extra_fields": {
+            name: {"schema": {"title": field["label"]}} for name, field in entry["conn-fields"].items()
+        },
     }
     for entry in get_provider_info()["connection-types"]
 }
@@ -129,6 +132,7 @@ class TestQuickStart:
                 "host": "http://127.0.0.1:5000/tamr",
                 "password": "apk_sandbox",
                 "port": 5000,
+                "extra": {"link_template": "http://127.0.0.1:5000/_sandbox/runs/tamr/{run_id}"},
             },
         )
 
