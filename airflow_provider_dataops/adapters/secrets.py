@@ -25,7 +25,8 @@ async def aregister_secret(secret: str) -> None:
     else:
         # Before Airflow 3.3.2, mask_secret also sends a message to the supervisor. In Airflow 3.1, only a
         # thread of asgiref sends it on the event loop of the triggerer. From another thread, it would mix
-        # with the messages of the event loop, and this ends the triggerer.
+        # with the messages of the event loop, and this ends the triggerer. So does a message whose response
+        # nobody reads, because the trigger was cancelled.
         from asgiref.sync import sync_to_async
 
-        await sync_to_async(log.mask_secret)(secret)
+        await asyncio.shield(sync_to_async(log.mask_secret)(secret))

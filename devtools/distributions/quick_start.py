@@ -64,9 +64,9 @@ def run_first_dag(client: AirflowClient, dag_id: str) -> None:
     client.wait_for_dags([dag_id], timeout=FOUND_WITHIN)
     run_id = client.run(dag_id)
     state = client.wait_for_run(dag_id, run_id)
-    run_links(client, dag_id, run_id)
     tasks = {task["task_id"]: task["state"] for task in client.task_instances(dag_id, run_id)}
     require(state == "success" and set(tasks.values()) == {"success"}, f"{dag_id} is {state}: {tasks}")
+    run_links(client, dag_id, run_id)
     job_id = client.xcom(dag_id, run_id, "update", "job_id")
     line = f"The job was {job_id}"
     require(bool(job_id) and line in client.log(dag_id, run_id, "report"), f"the log must contain {line!r}")

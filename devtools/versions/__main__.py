@@ -35,6 +35,7 @@ SUITES = {
     ),
     "examples": ("tests/system/test_examples.py",),
 }
+_SUMMARY = re.compile(r"^=*\s*(\d+ (?:passed|failed).*) in [\d.]+s", re.MULTILINE)
 _COUNT = re.compile(r"(\d+) (passed|failed|skipped|error)s?\b")
 
 
@@ -89,7 +90,9 @@ def result(python: Path, suite: str, log: Path) -> str:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    counts = _COUNT.findall("".join(log.read_text(encoding="utf-8").splitlines()[-1:]))
+    # Airflow 3.1 prints more lines after the summary.
+    summaries = _SUMMARY.findall(log.read_text(encoding="utf-8"))
+    counts = _COUNT.findall("".join(summaries[-1:]))
     words = ", ".join(f"{count} {what}" for count, what in counts)
     return (
         words if ended.returncode == 0 else f"{words or 'no test ran'} (failed, see {log.relative_to(ROOT)})"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_dataops.core.listing import Listed
 from airflow_provider_dataops.core.retry import is_about_request
 from airflow_provider_dataops.core.run import instant
-from airflow_provider_dataops.errors import ApiError, NotFoundError
+from airflow_provider_dataops.errors import ApiError, NotFoundError, ServerError, TransportError
 from airflow_provider_dataops.platforms.tailer.arguments import LIST_LIMIT
 from airflow_provider_dataops.platforms.tailer.model import ACTIVE, STATUSES, read_runs
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 MOST_REQUESTS = 20
 #: If a full list leaves out this many runs, a longer list is requested. Fewer are read one by one.
 MANY_MISSING = 20
-#: A longer list has place for this many times the runs for which the triggerer waits.
+#: A longer list has room for this many times the runs for which the triggerer waits.
 LONG_LIST = 8
 #: One search reads the lists of at most this many days. The limit is needed, because the server's time may be
 #: wrong by years.
@@ -84,7 +84,7 @@ def active_runs(
             if refused == len(ACTIVE):
                 raise
         else:
-            found += [run for run in runs.found if run.status in ACTIVE]
+            found += [run for run in runs if run.status in ACTIVE]
             missing -= {run.run_id for run in found}
     return found
 
@@ -102,32 +102,34 @@ def last_runs(
         return _listed(api, configuration, {"limit": limit}, wanted)
 
     runs = yield from _long_enough(read, wanted, count)
-    return {run.run_id: run for run in runs.found if configuration.owns(run)}
+    return {run.run_id: run for run in runs if configuration.owns(run)}
 
 
 def _long_enough(
     read: Callable[[int], Exchange[Listed[Run]]], wanted: Collection[str], count: int
-) -> Exchange[Listed[Run]]:
-    """Return a list. If it is full without many of the wanted runs, return a longer one.
+) -> Exchange[list[Run]]:
+    """Return the runs of a list. If it is full without many of the wanted runs, read a longer list, too.
 
-    The first limit is the largest documented one, or a larger one if it leaves no place for all runs. A list
-    may be full of runs for which other triggerers wait.
+    The first limit is the largest documented one, or a larger one if it leaves no room for all runs. A list
+    may be full of runs for which other triggerers wait. The platform may refuse a longer list or ignore its
+    limit, because the documentation shows no maximum. Then the first list counts.
 
     :param read: gets a limit, and requests the list.
     :param wanted: the ids of the runs to find.
     :param count: for how many runs this triggerer waits.
     """
     runs = yield from read(LIST_LIMIT if count < LIST_LIMIT else 2 * count)
-    missing = len(wanted) - len(runs.found)
-    if not runs.cut or missing < MANY_MISSING:
-        return runs
-    try:
-        return (yield from read(LONG_LIST * count))
-    except ApiError as error:
-        if not is_about_request(error):
-            raise
-        log.info("%s; %s runs that the shorter list does not contain are read one by one", error, missing)
-        return runs
+    by_id = {run.run_id: run for run in runs.found}
+    if runs.cut and len(wanted) - len(by_id) >= MANY_MISSING:
+        try:
+            longer = yield from read(LONG_LIST * count)
+        except ApiError as error:
+            if not is_about_request(error) and not isinstance(error, ServerError | TransportError):
+                raise
+            log.debug("%s; the runs that the shorter list does not contain are read one by one", error)
+        else:
+            by_id |= {run.run_id: run for run in longer.found}
+    return [*by_id.values()]
 
 
 def find_run(

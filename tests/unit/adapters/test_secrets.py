@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from airflow.sdk import log
 from airflow.sdk._shared.secrets_masker import redact
 from asgiref.sync import async_to_sync
@@ -13,7 +14,6 @@ from asgiref.sync import async_to_sync
 from airflow_provider_dataops.adapters.secrets import aregister_secret, register_secret
 
 if TYPE_CHECKING:
-    import pytest
     from pytest_mock import MockerFixture
 
 
@@ -66,3 +66,30 @@ def test_an_older_airflow_informs_the_supervisor_on_the_event_loop_of_the_trigge
     mocker.patch.object(log, "mask_secret", side_effect=lambda _: async_to_sync(send)())
     asyncio.run(main())
     assert loops[0] is loops[1]
+
+
+def test_an_older_airflow_reads_the_response_of_the_supervisor_even_if_the_trigger_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
+    """In Airflow 3.1, a response that nobody reads ends the triggerer."""
+
+    async def main() -> None:
+        sent, responds, read = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def send() -> None:
+            sent.set()
+            await responds.wait()
+            read.set()
+
+        mocker.patch.object(log, "mask_secret", side_effect=lambda _: async_to_sync(send)())
+        task = asyncio.ensure_future(aregister_secret("0ld-secret"))
+        await sent.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        responds.set()
+        async with asyncio.timeout(10):
+            await read.wait()
+
+    monkeypatch.delattr(log, "amask_secret", raising=False)
+    asyncio.run(main())

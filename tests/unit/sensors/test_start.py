@@ -11,7 +11,6 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.sdk import DAG, Param, TaskGroup, task_group
-from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_dataops.adapters import features
@@ -26,6 +25,7 @@ from airflow_provider_dataops.sensors.tamr import TamrJobSensor, TamrJobSucceede
 from airflow_provider_dataops.sensors.trac import TracObjectSensor, TracSearchSensor
 from airflow_provider_dataops.triggers.base import _RESERVED
 from airflow_provider_dataops.triggers.sensor import SensorTrigger
+from tests.airflow_names import smart_decode_trigger_kwargs
 from tests.unit.operators.stage import Attempt
 from tests.unit.task_classes import public_task_classes
 

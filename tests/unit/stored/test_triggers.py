@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
-from airflow.serialization.decoders import smart_decode_trigger_kwargs
 
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from airflow_provider_dataops.triggers.events import EventTrigger
 from airflow_provider_dataops.triggers.sensor import SensorTrigger
-from tests.airflow_names import import_string, serialize
+from tests.airflow_names import import_string, serialize, smart_decode_trigger_kwargs
 from tests.unit.stored.folders import folders, samples
 from tests.unit.stored.triggers import LISTING, SCOPE, run
 

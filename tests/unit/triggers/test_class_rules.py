@@ -10,14 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from airflow.serialization.decoders import smart_decode_trigger_kwargs
-from airflow.serialization.encoders import encode_trigger
 from airflow.triggers.base import BaseEventTrigger
 
 from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.triggers import base
 from airflow_provider_dataops.triggers.base import DataclassTrigger, RunTrigger
 from airflow_provider_dataops.triggers.events import EventTrigger
+from tests.airflow_names import encode_trigger, smart_decode_trigger_kwargs
 from tests.unit.triggers.classes import EVENT_TRIGGERS
 from tests.unit.triggers.hostile import HOSTILE
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 from airflow.models.trigger import Trigger
-from airflow.serialization.decoders import smart_decode_trigger_kwargs
 
 from airflow_provider_dataops.triggers.base import PauseTrigger
-from tests.airflow_names import import_string, serialize
+from tests.airflow_names import import_string, serialize, smart_decode_trigger_kwargs
 from tests.unit.triggers.classes import TRIGGERS, arguments
 
 

@@ -11,6 +11,7 @@ from airflow_provider_dataops.core.retry import is_about_request
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.errors import (
     ApiError,
+    AuthenticationError,
     BadRequestError,
     MalformedReplyError,
     NotFoundError,
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 
 #: A refusal with the status code 200.
 KO = reply(body={"code": 400, "data": {}, "message": "ko: unknown action"})
+
+#: What the platform may return for a limit that is too high for it.
+NO_LONGER_LIST = {
+    "400": BadRequestError("HTTP 400", status=400),
+    "404": NotFoundError("HTTP 404", status=404),
+    "ko": KO,
+    "500": ServerError("HTTP 500", status=500),
+    "timeout": TransportError("no response in time"),
+    "shorter": results(),
+}
 
 
 def configuration(number: int = 0, **changes: str) -> Configuration:
@@ -110,14 +121,14 @@ class TestFullLists:
         done = swept(self.full(100, 399), results(), count=200)
         assert [sent["status"] for sent in sent_payloads(done)] == ["RUNNING", "WAITING"]
 
-    @pytest.mark.parametrize("refusal", [BadRequestError("HTTP 400", status=400), KO], ids=["400", "ko"])
-    def test_count_if_the_platform_refuses_the_higher_limit(self, refusal: Any) -> None:
-        done = swept(self.full(100, 400), refusal, results(), count=200)
+    @pytest.mark.parametrize("answer", NO_LONGER_LIST.values(), ids=NO_LONGER_LIST)
+    def test_count_if_the_platform_returns_no_longer_list(self, answer: Any) -> None:
+        done = swept(self.full(100, 400), answer, results(), count=200)
         assert len(done.value) == 100
 
-    def test_are_no_reason_to_go_on_after_a_failure_of_the_platform(self) -> None:
-        done = swept(self.full(100, 400), ServerError("HTTP 500", status=500), count=200)
-        assert isinstance(done.error, ServerError)
+    def test_do_not_count_if_the_credentials_are_rejected_then(self) -> None:
+        done = swept(self.full(100, 400), AuthenticationError("HTTP 401", status=401), count=200)
+        assert isinstance(done.error, AuthenticationError)
 
     def test_of_one_configuration_are_requested_again_too(self) -> None:
         own = {"configuration_id": configuration().configuration_id}
@@ -127,6 +138,14 @@ class TestFullLists:
         done = play(sweep(tailer(), *watches), results(), results(), newer, ended)
         assert [sent["limit"] for sent in sent_payloads(done)] == [100, 100, 100, 240]
         assert len(done.value) == 30
+
+    @pytest.mark.parametrize("answer", NO_LONGER_LIST.values(), ids=NO_LONGER_LIST)
+    def test_of_one_configuration_count_if_the_platform_returns_no_longer_list(self, answer: Any) -> None:
+        own = {"configuration_id": configuration().configuration_id}
+        watches = [watch(0, f"r-{n}") for n in range(30)]
+        full = results(*(item(f"r-{n}", "SUCCESS", **own) for n in [*range(5), *range(1_000, 1_095)]))
+        done = play(sweep(tailer(), *watches), results(), results(), full, answer)
+        assert len(done.value) == 5
 
 
 class TestListedRuns:
