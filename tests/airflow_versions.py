@@ -27,6 +27,7 @@ DEFERRALS = "entries about deferrals in the log of events"
 HASH = "one hash for a trigger with a dict in its arguments"
 METRICS = "the module with Airflow's metrics"
 SECRETS = "auth_header in the names of secrets"
+SERDE = "the encoding of trigger arguments in which a worker sends them"
 SHARED = "polls that event triggers share"
 TEMPLATES = "templates that a triggerer renders"
 XCOMS = "XComs that a triggerer stores without a thread"
@@ -76,6 +77,7 @@ NEEDS = {
     f"{STARTS_ON_A_WORKER}::test_if_something_needs_it": ("3.3", TEMPLATES),
     f"{STARTS_ON_A_WORKER}::test_if_triggerers_have_queues": ("3.3", TEMPLATES),
     f"{STARTS_ON_A_WORKER}::test_in_a_mapped_task_group": ("3.3", TEMPLATES),
+    "tests/unit/stored/test_triggers.py::test_a_trigger_has_the_stored_values": ("3.2", SERDE),
     "tests/unit/test_imports.py::test_a_dag_file_loads_no_module_that_only_a_running_task_needs": (
         "3.2",
         "imports of triggers when needed",
@@ -89,6 +91,12 @@ NEEDS = {
     ),
     "tests/unit/triggers/test_published_states.py": ("3.3", XCOMS),
     "tests/unit/triggers/test_sensor.py": ("3.3", TEMPLATES),
+    "tests/unit/triggers/test_serialization.py::test_a_trigger_is_unchanged_after_airflows_database": (
+        "3.2",
+        SERDE,
+    ),
+    "tests/unit/triggers/test_serialization.py::test_texts_of_any_language_are_unchanged": ("3.2", SERDE),
+    "tests/unit/triggers/test_serialization.py::test_the_payload_of_a_pause_is_unchanged": ("3.2", SERDE),
     "tests/unit/triggers/test_streams.py": ("3.3", SHARED),
     "tests/unit/ui": ("3.3", "the task state store, which the page Remote runs reads"),
 }
