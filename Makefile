@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 # One process for each core. The tests of one file stay in one process, because they share servers.
 PARALLEL := -n logical --dist loadfile
+# The integration tests spend a third of their time waiting, so there are three processes for two cores.
+WAITING = -n $(shell $(BIN)/python -c 'import os; print(os.cpu_count() * 3 // 2)') --dist loadfile
 # These tests install TRAC's own runtimes, so they have a target of their own.
 TRAC := tests/integration/trac_real
 INTEGRATION := tests/integration tests/mill --ignore $(TRAC)
@@ -24,7 +26,7 @@ NEEDS_CHROMIUM = command -v chromium > /dev/null || { echo "make $@ needs Chromi
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help venv demo up down test lint unit integration replay system trac chaos-fast browser postgres cluster chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak bench-triggerers constraints audit clean bench-page lineage events versions
+.PHONY: help venv demo up down test lint unit integration replay system slow trac chaos-fast browser postgres cluster chaos explore format bench-venv bench-triggers bench-files bench-imports bench-airflow bench-smoke bench-soak bench-triggerers constraints audit clean bench-page lineage events versions
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
@@ -50,8 +52,9 @@ down: $(READY)  ## Stop what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
 test: lint  ## Run lint, and the unit, integration and system tests
-	$(PYTEST) $(PARALLEL) tests/unit $(INTEGRATION)
-	$(PYTEST) tests/system
+	$(PYTEST) $(PARALLEL) tests/unit
+	$(PYTEST) $(WAITING) $(INTEGRATION)
+	$(PYTEST) -m "not slow" tests/system
 	$(PYTEST) --sqlite -m fast tests/chaos
 
 lint: $(READY)  ## Run ruff and mypy
@@ -67,7 +70,7 @@ unit: $(READY)  ## Run the unit tests: no network, no clock, no Airflow database
 	$(PYTEST) $(PARALLEL) tests/unit
 
 integration: $(READY)  ## Test hooks, operators and triggers against the sandbox, over HTTP on this machine
-	$(PYTEST) $(PARALLEL) $(INTEGRATION)
+	$(PYTEST) $(WAITING) $(INTEGRATION)
 
 versions: $(READY)  ## Run the unit and integration tests and the example DAGs with Airflow 3.1, 3.2 and 3.3; takes over half an hour
 	@$(BIN)/python -m devtools.versions $(VERSIONS)
@@ -80,6 +83,9 @@ trac: $(READY)  ## Run jobs in TRAC's own runtimes, and compare the sandbox with
 
 system: $(READY)  ## Run DAGs in a real Airflow, which the tests start and stop
 	$(PYTEST) tests/system
+
+slow: $(READY)  ## Run the system tests that `make test` leaves out: they stop triggerers, or wait half a minute
+	$(PYTEST) -m slow tests/system
 
 lineage: $(READY)  ## Run DAGs in a real Airflow with OpenLineage, and check its events and the events of assets
 	$(PYTEST) tests/lineage

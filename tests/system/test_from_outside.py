@@ -6,6 +6,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.system import planted
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ def test_a_retry_after_a_sigterm_waits_for_an_execution_that_cannot_be_stopped(
     assert task.submissions() == 1
 
 
+@pytest.mark.slow
 def test_while_no_triggerer_runs_a_clear_stops_the_job_and_other_tasks_resume_later(
     stack: AirflowStack, stage: Stage
 ) -> None:

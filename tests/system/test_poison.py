@@ -46,6 +46,7 @@ def test_the_poisoned_dag_covers_all_trigger_classes() -> None:
     assert found == set(CLASSES)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("triggerer_renewed_afterwards")
 def test_the_triggerer_and_other_triggers_survive_unreadable_rows(
     stack: AirflowStack, airflow: AirflowClient, stage: Stage

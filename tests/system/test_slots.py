@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from tests.system.scenes import Stage
 
 
+@pytest.mark.slow
 def test_a_task_waits_for_a_slot_in_the_triggerer(stage: Stage) -> None:
     tamr = stage.sandbox.tamr
     tamr.add_source("of-somebody-else")

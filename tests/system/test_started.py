@@ -157,6 +157,7 @@ def test_a_variable_of_airflow_in_a_template(stack: AirflowStack, start: Start) 
     assert sensor.had_no_worker()
 
 
+@pytest.mark.slow
 def test_a_triggerer_that_starts_anew_begins_again(stack: AirflowStack, start: Start) -> None:
     sensor = start("started_sensor", hold=True)
     sensor.until("deferred")

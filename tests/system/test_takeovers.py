@@ -25,6 +25,9 @@ HOLD = {"hold": True}
 RENEWED_WITHIN = 80.0
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module", autouse=True)
 def neighbours(stack: AirflowStack, stage: Stage) -> tuple[Waiting, RunRecord, RunRecord]:
     """Start two tasks of one DAG run, and clear the second one. Return the first task and both jobs.
