@@ -81,7 +81,7 @@ NEEDS = {
     f"{STARTS_ON_A_WORKER}::test_if_something_needs_it": ("3.3", TEMPLATES),
     f"{STARTS_ON_A_WORKER}::test_if_triggerers_have_queues": ("3.3", TEMPLATES),
     f"{STARTS_ON_A_WORKER}::test_in_a_mapped_task_group": ("3.3", TEMPLATES),
-    "tests/unit/stored/test_triggers.py::test_a_trigger_has_the_stored_values": ("3.2", SERDE),
+    "tests/unit/stored/test_triggers.py": ("3.2", SERDE),
     "tests/unit/test_imports.py::test_a_dag_file_loads_no_module_that_only_a_running_task_needs": (
         "3.2",
         "imports of triggers when needed",
