@@ -51,10 +51,10 @@ up: $(READY)  ## Like demo, but leave Airflow and the sandbox running, and print
 down: $(READY)  ## Stop what `make up` started
 	@$(BIN)/python -m devtools.demo down
 
+# The system tests mostly wait for Airflow, so they run beside the unit tests.
 test: lint  ## Run lint, and the unit, integration and system tests
-	$(PYTEST) $(PARALLEL) tests/unit
+	$(BIN)/python -m devtools.side_by_side build/system-tests.log $(PYTEST) -m "not slow" tests/system -- $(PYTEST) $(PARALLEL) tests/unit
 	$(PYTEST) $(WAITING) $(INTEGRATION)
-	$(PYTEST) -m "not slow" tests/system
 	$(PYTEST) --sqlite -m fast tests/chaos
 
 lint: $(READY)  ## Run ruff and mypy
