@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
     from airflow_provider_dataops.polling.feeds import FeedSnapshot
+
+    Commit = Callable[[], Awaitable[None]]
 
 #: A mark is stored this many seconds after Airflow has confirmed the events. If the last DAG of an asset is
 #: paused at this moment, Airflow 3.3.2 confirms an event without storing it. Within this time, Airflow also
@@ -34,7 +37,9 @@ class FeedProducer(SharedStreamProducer):
     def __init__(self, snapshots: AsyncGenerator[FeedSnapshot]) -> None:
         self._snapshots = snapshots
         self._closing = asyncio.Event()
-        self._storing: set[asyncio.Future[None]] = set()
+        #: The marks to store and when, in the order in which Airflow has confirmed their events.
+        self._settling: deque[tuple[float, list[Commit]]] = deque()
+        self._storing: asyncio.Task[None] | None = None
 
     async def open_stream(self) -> AsyncIterator[tuple[FeedSnapshot, FeedSnapshot]]:
         """Yield each snapshot twice: for the triggers, and for :meth:`advance`."""
@@ -58,15 +63,20 @@ class FeedProducer(SharedStreamProducer):
             if not item.outcome.failed
             for commit in item.broker_payload.commits
         ]
-        if not commits or await self._closes_within(SETTLE):
+        if not commits or self._closing.is_set():
             return
-        storing = asyncio.ensure_future(_store(commits))
-        self._storing.add(storing)
-        storing.add_done_callback(self._storing.discard)
-        # A triggerer that stops no longer gets responses from Airflow, so this must not wait for one.
-        closing = asyncio.ensure_future(self._closing.wait())
-        await asyncio.wait({storing, closing}, return_when=asyncio.FIRST_COMPLETED)
-        closing.cancel()
+        # Return at once. Airflow calls this method for one batch after the other, so a batch that waited here
+        # would delay the marks of the next ones.
+        self._settling.append((asyncio.get_running_loop().time() + SETTLE, commits))
+        if self._storing is None or self._storing.done():
+            self._storing = asyncio.create_task(self._store_settled(), name="storing event positions")
+
+    async def _store_settled(self) -> None:
+        while self._settling:
+            due, commits = self._settling.popleft()
+            if await self._closes_within(due - asyncio.get_running_loop().time()):
+                return
+            await _store(commits)
 
     async def _closes_within(self, seconds: float) -> bool:
         """Wait. Return whether the last trigger of the poll has ended meanwhile."""
@@ -76,7 +86,7 @@ class FeedProducer(SharedStreamProducer):
         return self._closing.is_set()
 
 
-async def _store(commits: Sequence[Callable[[], Awaitable[None]]]) -> None:
+async def _store(commits: Sequence[Commit]) -> None:
     for commit in commits:
         try:
             await commit()

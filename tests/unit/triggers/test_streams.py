@@ -106,6 +106,24 @@ def test_a_mark_is_stored_some_seconds_after_the_event(triggerer: Triggerer, sto
     run_virtual(main())
 
 
+def test_the_marks_of_events_that_follow_quickly_do_not_wait_for_one_another(
+    triggerer: Triggerer, store: FakeStore
+) -> None:
+    async def main() -> None:
+        triggerer.start(1, trigger(store))
+        await triggerer.poll(1)
+        for number in range(2, 6):
+            await triggerer.poll(*range(1, number + 1))
+            await triggerer.confirm()
+            await asyncio.sleep(1.0)
+        assert store.marks() == [STORED[1]]
+        await asyncio.sleep(SETTLE - 0.5)
+        assert store.marks() == [NumberMark(highest=5).as_json()]
+        await triggerer.close()
+
+    run_virtual(main())
+
+
 @pytest.mark.parametrize("confirmed", [False, True], ids=["before", "after"])
 def test_a_stop_before_the_mark_repeats_the_event(
     triggerer: Triggerer, store: FakeStore, confirmed: bool
@@ -229,6 +247,7 @@ def test_a_trigger_that_airflow_has_ended_by_force_stores_nothing() -> None:
             yield
 
         await FeedProducer(nothing()).advance(batch)
+        await asyncio.sleep(SETTLE + 0.1)
 
     run_virtual(main())
     assert stored == ["good"]
