@@ -23,10 +23,10 @@ async def aregister_secret(secret: str) -> None:
     if hasattr(log, "amask_secret"):
         await log.amask_secret(secret)
     else:
-        # Before Airflow 3.3.2, mask_secret also sends a message to the supervisor. In Airflow 3.1, only a
-        # thread of asgiref sends it on the event loop of the triggerer. From another thread, it would mix
-        # with the messages of the event loop, and this ends the triggerer. So does a message whose response
-        # nobody reads, because the trigger was cancelled.
+        # Before Airflow 3.3.2, mask_secret also sends a message to the supervisor. Airflow 3.1 ends the
+        # triggerer if this goes wrong in one of two ways. The message must be sent on the triggerer's event
+        # loop: asgiref's threads do this, others do not. And its response must be read: so shield the call
+        # from a cancel of the trigger.
         from asgiref.sync import sync_to_async
 
         await asyncio.shield(sync_to_async(log.mask_secret)(secret))

@@ -71,7 +71,7 @@ def test_an_older_airflow_informs_the_supervisor_on_the_event_loop_of_the_trigge
 def test_an_older_airflow_reads_the_response_of_the_supervisor_even_if_the_trigger_is_cancelled(
     monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
-    """In Airflow 3.1, a response that nobody reads ends the triggerer."""
+    """Airflow 3.1 ends the triggerer if a response of the supervisor is not read."""
 
     async def main() -> None:
         sent, responds, read = asyncio.Event(), asyncio.Event(), asyncio.Event()
