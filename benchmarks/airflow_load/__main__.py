@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from benchmarks.airflow_load.measure import run
+from benchmarks.airflow_load.report import section
 
 #: The arguments of the small form.
 SMALL = {
@@ -23,31 +23,6 @@ SMALL = {
     "watch": 5.0,
     "postgres": False,
 }
-HEADER = (
-    "| tasks | failed | requests per task | triggerer while all wait | triggerer CPU per task "
-    "| end to success, p50 | p99 |"
-)
-
-
-def report(figures: dict[str, Any]) -> str:
-    """Return the figures as text."""
-    lines = [
-        f"{figures['database']}, {figures['cores']} cores, a poll every {figures['interval']:g} s",
-        "",
-        HEADER,
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name in ("smallest", "tamr"):
-        one = figures[name]
-        lines.append(
-            f"| {one['tasks']} {name} | {one['failed']} | {one['requests']:.1f} | "
-            f"{one['waiting_cpu']:.1%} of a core | {one['cpu_per_task']:.0f} ms | {one['late_p50']:.1f} s | "
-            f"{one['late_p99']:.1f} s |"
-        )
-    for name in ("smallest", "tamr"):
-        calls = ", ".join(f"{count:.1f} {call}" for call, count in figures[name]["by_name"].items())
-        lines.append(f"\nThe requests of a task of {name}: {calls}.")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -65,7 +40,7 @@ def main() -> None:
     options = parser.parse_args()
     large = {"tasks": options.tasks, "smallest": options.smallest, "pace": options.pace}
     figures = run(**(SMALL if options.small else large))
-    print(report(figures))
+    print(section(figures))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import time
 from datetime import datetime
@@ -14,6 +13,7 @@ import httpx
 import psutil
 
 from benchmarks.airflow_load.figures import Figures, percentile, requests_in
+from benchmarks.machine import describe
 from dataops_sandbox import Sandbox
 from devtools.airflow_stack import AirflowStack
 from devtools.postgres import Postgres, PostgresError
@@ -87,7 +87,7 @@ def run(
 
         return {
             "database": database,
-            "cores": os.cpu_count(),
+            "machine": describe(),
             "interval": interval,
             "smallest": load.measure("smallest", smallest, lambda n: (folder / str(n)).touch()).as_json(),
             "tamr": load.measure("tamr", tasks, end_run).as_json(),

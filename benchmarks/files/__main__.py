@@ -8,28 +8,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 from benchmarks.files.clients import KINDS, NAMES
 from benchmarks.files.measure import run
-
-
-def table(measured: dict[str, Any]) -> str:
-    """Return the figures as text."""
-    lines = [
-        f"{measured['mebibytes']} MiB, median of {measured['rounds']} rounds, files in {measured['folder']}"
-    ]
-    if measured["missing"]:
-        lines.append(f"not installed, so not measured: {', '.join(measured['missing'])}")
-    for transfer in measured["transfers"]:
-        lines.append(f"\n{transfer['kind']}, {'with' if transfer['tls'] else 'without'} TLS")
-        lines += [
-            f"  {name:18} {values['rate']:6.0f} MB/s   CPU per GiB: {values['cpu']:5.2f} s, "
-            f"of the server {values['server_cpu']:5.2f} s   memory: +{values['growth']:.0f} MiB"
-            for name, values in transfer["clients"].items()
-        ]
-        lines += [f"  {name}: {ratio:.2f}" for name, ratio in transfer["ratios"].items()]
-    return "\n".join(lines)
+from benchmarks.files.report import section
 
 
 def main() -> None:
@@ -40,7 +22,6 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this transfer; may be repeated")
     parser.add_argument("--tls", action="store_true", help="only with TLS; the default is without and with")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
-    parser.add_argument("--plot", type=Path, help="write a plot to this SVG file; needs matplotlib")
     arguments = parser.parse_args()
     measured = run(
         mebibytes=arguments.mebibytes,
@@ -49,14 +30,10 @@ def main() -> None:
         tls=(True,) if arguments.tls else (False, True),
         kinds=arguments.kind or KINDS,
     )
-    print(table(measured))
+    print(section(measured))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(measured, indent=1) + "\n")
-    if arguments.plot:
-        from benchmarks.files.plot import draw
-
-        draw(measured, arguments.plot)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.files.clients import CLIENTS, CURL, KINDS, NAMES, OURS, Client, is_installed
 from benchmarks.files.server import MIB
+from benchmarks.machine import describe
 from tests.certificates import LOOPBACK, Identity
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def run(
                             samples[client.name].append(place.transfer(client, kind, server))
                     transfers.append({"kind": kind, "tls": is_encrypted, **compared(samples, mebibytes)})
     return {
+        "machine": describe(),
         "mebibytes": mebibytes,
         "rounds": rounds,
         "missing": [client.package for client in wanted if client not in installed],

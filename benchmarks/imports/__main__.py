@@ -10,36 +10,10 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
-from benchmarks.imports.measure import KINDS, run
+from benchmarks.imports.measure import run
+from benchmarks.imports.report import section
 from benchmarks.imports.targets import PLATFORM_TARGETS
-
-TITLES = {
-    "operators": "Operator and sensor modules, beyond airflow.sdk",
-    "triggers": "Trigger modules, beyond the triggerer",
-    "dags": "Parsing and serializing a DAG file with one operator, beyond the dag-processor",
-}
-
-
-def table(kind: str, figures: dict[str, Any]) -> str:
-    """Return the figures of one kind as a table in Markdown."""
-    last = " CPU ms of the next parse |" if kind == "dags" else ""
-    lines = [
-        f"| {kind} | CPU ms | ms | new modules | MiB |{last} CPU relative to this package |",
-        "|---" * (7 if last else 6) + "|",
-    ]
-    for name, values in sorted(figures[kind].items(), key=lambda item: item[1].get("cpu_ms", 0.0)):
-        if "error" in values:
-            lines.append(f"| {name} | {values['error']} |")
-            continue
-        again = f" {values['cpu_ms_again']:.1f} |" if last else ""
-        ratio = figures["ratios"][kind].get(name)
-        lines.append(
-            f"| {name} | {values['cpu_ms']:.1f} | {values['ms']:.1f} | {values['modules']:.0f} | "
-            f"{values['mib']:.1f} |{again} {'' if ratio is None else f'{ratio:.1f}'} |"
-        )
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -56,10 +30,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()
     figures = run(runs=options.runs, platforms=options.platform or tuple(PLATFORM_TARGETS))
-    for name in figures["skipped"]:
-        print(f"{name} is not installed, so it is not measured.")
-    for kind in KINDS:
-        print(f"\n{TITLES[kind]}:\n\n{table(kind, figures)}")
+    print(section(figures))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

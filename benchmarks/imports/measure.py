@@ -12,6 +12,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.imports.targets import FLOOR, PEERS, PLATFORM_TARGETS
+from benchmarks.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +69,11 @@ def run(
     others = PEERS if peers else []
     targets = [PLATFORM_TARGETS[name] for name in platforms]
     targets += [peer for peer in others if peer.is_installed]
-    figures: dict[str, Any] = {"runs": runs, "skipped": [p.name for p in others if not p.is_installed]}
+    figures: dict[str, Any] = {
+        "machine": describe(),
+        "runs": runs,
+        "skipped": [p.name for p in others if not p.is_installed],
+    }
     for kind in kinds:
         subjects = subjects_of(kind, targets)
         if warm_up:

@@ -41,10 +41,10 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, folder: Path) -> int:
+    from benchmarks.machine import describe
     from benchmarks.triggerers.figures import table
     from benchmarks.triggerers.measure import measure
     from benchmarks.triggers.certificates import write_certificates
-    from benchmarks.triggers.machine import describe
     from benchmarks.triggers.settings import Settings
 
     settings = Settings()

@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.machine import busy_seconds, process_seconds
 from benchmarks.triggers.adapter import Options
 from benchmarks.triggers.figures import row
-from benchmarks.triggers.machine import busy_seconds, process_seconds
 from benchmarks.triggers.registry import load
 from benchmarks.triggers.supervisor import LogReader, Supervisor, workload
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
@@ -10,10 +10,8 @@ from matplotlib import pyplot as plt
 from benchmarks.triggers.registry import BASELINES, PEERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from benchmarks.triggers.figures import Row
 
 #: The figure, the label of its axis, and the name of the file.
 PLOTS = (
@@ -23,13 +21,14 @@ PLOTS = (
 _LINES = {"ours": "-", "baseline": ":", "peer": "--"}
 
 
-def draw(rows: Sequence[Row], folder: Path) -> None:
+def draw(figures: Mapping[str, Any], folder: Path) -> None:
     """Write one plot for each of :data:`PLOTS` to a folder."""
     # Without these settings, each file would differ from the one of the last run with the same figures.
     mpl.rcParams |= {"svg.hashsalt": "triggers", "svg.fonttype": "none"}
+    rows = figures["rows"]
     folder.mkdir(parents=True, exist_ok=True)
     for name, label, file in PLOTS:
-        figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+        plot, axes = plt.subplots(figsize=(8, 5), layout="constrained")
         for number, client in enumerate(dict.fromkeys(row["client"] for row in rows)):
             points = sorted(
                 (row["n"], row[name])
@@ -42,9 +41,9 @@ def draw(rows: Sequence[Row], folder: Path) -> None:
                 axes.plot(*zip(*points, strict=True), marker="o", markersize=3, **style)
         axes.set(xscale="log", yscale="log", xlabel="triggers that wait", ylabel=label)
         axes.grid(visible=True, alpha=0.3)
-        figure.legend(loc="outside right upper", fontsize="small")
-        figure.savefig(folder / file, metadata={"Date": None})
-        plt.close(figure)
+        plot.legend(loc="outside right upper", fontsize="small")
+        plot.savefig(folder / file, metadata={"Date": None})
+        plt.close(plot)
 
 
 def _kind(client: str) -> str:

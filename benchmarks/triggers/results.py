@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.machine import describe
 from benchmarks.triggers.figures import ratios
-from benchmarks.triggers.machine import describe
 from benchmarks.triggers.registry import PEERS
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.files.__main__ import table
 from benchmarks.files.clients import CLIENTS, Client, is_installed
 from benchmarks.files.measure import compared
+from benchmarks.files.report import section
+from benchmarks.machine import describe
 
 
 def sample(seconds: float, growth: float = 0.0) -> dict[str, float]:
@@ -42,13 +43,14 @@ def test_a_client_that_is_not_installed_is_known() -> None:
 def test_the_table_names_missing_packages_in_one_line() -> None:
     transfer = {"kind": "raw", "tls": True, **compared({"ours": [sample(1.0)], "curl": [sample(2.0)]}, 64)}
     measured = {
+        "machine": describe(),
         "mebibytes": 64,
         "rounds": 1,
         "folder": "/dev/shm",
         "missing": ["a", "b"],
         "transfers": [transfer],
     }
-    text = table(measured)
-    assert "not installed, so not measured: a, b\n" in text
-    assert "raw, with TLS\n  ours " in text
-    assert text.endswith("ours / curl: 2.00")
+    text = section(measured)
+    assert "Not installed, so not measured: a, b.\n" in text
+    assert "### Raw, with TLS\n" in text
+    assert text.endswith("\n\nMB/s, ours / curl: 2.00.")

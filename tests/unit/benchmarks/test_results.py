@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.triggers.report import PAGE, replaced, section
+from benchmarks.report import NAMES, PAGE, replaced
+from benchmarks.triggers.report import section
 from benchmarks.triggers.results import Results
 from benchmarks.triggers.settings import Settings
 from benchmarks.triggers.tables import figures_table
@@ -74,7 +75,7 @@ class TestPage:
 
     def test_only_the_text_between_the_markers_changes(self) -> None:
         page = "before\n<!-- begin: triggers -->\nold\n<!-- end: triggers -->\nafter\n"
-        new = replaced(page, "new \\1")
+        new = replaced(page, "triggers", "new \\1")
         assert new.startswith("before\n<!-- begin")
         assert new.endswith("end: triggers -->\nafter\n")
         assert "new \\1" in new
@@ -82,7 +83,8 @@ class TestPage:
 
     def test_a_page_without_markers_is_an_error(self) -> None:
         with pytest.raises(ValueError, match="the page must contain"):
-            replaced("before", "new")
+            replaced("before", "files", "new")
 
-    def test_the_page_has_the_markers(self) -> None:
-        assert "same" in replaced(PAGE.read_text(encoding="utf-8"), "same")
+    @pytest.mark.parametrize("name", NAMES)
+    def test_the_page_has_the_markers(self, name: str) -> None:
+        assert "same" in replaced(PAGE.read_text(encoding="utf-8"), name, "same")

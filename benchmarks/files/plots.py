@@ -1,4 +1,4 @@
-"""The plot of the rates, as an SVG file."""
+"""The plot of the rates of files, as an SVG file."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from matplotlib import pyplot as plt
 from benchmarks.files.clients import CLIENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
-def draw(measured: dict[str, Any], path: Path) -> None:
-    """Write a bar for each client and transfer to an SVG file."""
+def draw(figures: Mapping[str, Any], folder: Path) -> None:
+    """Write a bar for each client and transfer to ``files.svg`` in a folder."""
     # Without these settings, each file would differ from the one of the last run with the same figures.
     mpl.rcParams |= {"svg.hashsalt": "files", "svg.fonttype": "none"}
-    transfers = measured["transfers"]
+    transfers = figures["transfers"]
     names = [c.name for c in CLIENTS if any(c.name in transfer["clients"] for transfer in transfers)]
     width = 0.8 / len(names)
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    plot, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
     for number, name in enumerate(names):
         bars = [
             (place + number * width, transfer["clients"][name]["rate"])
@@ -30,9 +31,9 @@ def draw(measured: dict[str, Any], path: Path) -> None:
         axes.bar(*zip(*bars, strict=True), width, label=name, color=mpl.colormaps["tab10"](number))
     labels = [f"{transfer['kind']}\n{'TLS' if transfer['tls'] else 'no TLS'}" for transfer in transfers]
     axes.set_xticks([place + 0.4 - width / 2 for place in range(len(transfers))], labels)
-    axes.set_ylabel(f"MB/s, {measured['mebibytes']} MiB")
+    axes.set_ylabel(f"MB/s, {figures['mebibytes']} MiB")
     axes.grid(visible=True, axis="y", alpha=0.3)
-    figure.legend(loc="outside right upper", fontsize="small")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+    plot.legend(loc="outside right upper", fontsize="small")
+    folder.mkdir(parents=True, exist_ok=True)
+    plot.savefig(folder / "files.svg", metadata={"Date": None})
+    plt.close(plot)

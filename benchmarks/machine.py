@@ -6,7 +6,10 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -42,3 +45,12 @@ def describe() -> dict[str, Any]:
         "airflow": version("apache-airflow"),
         "aiohttp": version("aiohttp"),
     }
+
+
+def described(machine: Mapping[str, Any]) -> str:
+    """Return what :func:`describe` found, as text."""
+    return (
+        f"Machine: {machine['processor']}, {machine['processors']} processors, {machine['memory_gib']} GiB "
+        f"of memory, {machine['system']}. Versions: Python {machine['python']}, Airflow "
+        f"{machine['airflow']}, aiohttp {machine['aiohttp']}."
+    )
