@@ -21,5 +21,5 @@ def section(figures: Mapping[str, Any]) -> str:
     parts = [described(figures["machine"]), chosen]
     for n in sorted({row["n"] for row in rows}):
         same = [row for row in rows if row["n"] == n]
-        parts += [f"### {n:,} triggers", ratios_table(same), figures_table(same)]
+        parts += [f"#### {n:,} triggers", ratios_table(same), figures_table(same)]
     return "\n\n".join(parts)

@@ -99,7 +99,7 @@ def last_runs(
     """
 
     def read(limit: int) -> Exchange[Listed[Run]]:
-        return _listed(api, configuration, {"limit": limit}, wanted)
+        return matching(api, configuration, {"limit": limit}, wanted)
 
     runs = yield from _long_enough(read, wanted, count)
     return {run.run_id: run for run in runs if configuration.owns(run)}
@@ -160,7 +160,7 @@ def find_run(
                 return found, True
         elif lists:
             filters = lists.pop(0)
-            runs = yield from _listed(api, configuration, filters)
+            runs = yield from matching(api, configuration, filters)
             own = [run for run in runs.found if configuration.owns(run)]
             for run in own:
                 if run.run_id == run_id:
@@ -199,13 +199,13 @@ def runs_since(
     runs.cut = False
     # The lists by day do not contain a run that waits for its start.
     for filters in [{"status": "WAITING"}, *({"started_on": day} for day in _days(first, last))]:
-        narrowed = yield from _listed(api, configuration, filters)
+        narrowed = yield from matching(api, configuration, filters)
         runs.extend(narrowed)
         runs.cut |= narrowed.cut and not _reaches_back(narrowed, since, known)
     return runs
 
 
-def _listed(
+def matching(
     api: TailerCalls,
     configuration: Configuration,
     filters: dict[str, Any],

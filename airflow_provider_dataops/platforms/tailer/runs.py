@@ -19,7 +19,13 @@ from airflow_provider_dataops.platforms.tailer.arguments import (
     canonical_type,
     require_outcomes,
 )
-from airflow_provider_dataops.platforms.tailer.lists import active_runs, find_run, last_runs, runs_since
+from airflow_provider_dataops.platforms.tailer.lists import (
+    active_runs,
+    find_run,
+    last_runs,
+    matching,
+    runs_since,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -320,7 +326,7 @@ class TailerLastStatusWatch(TailerWatch, RunConditionWatch):
         """Return the newest run that has this status, as JSON; ``None`` if no run has this status yet."""
         configuration = self.configuration(api)
         filters = {"started_on": self.started_on, "status": self.status}
-        runs, _ = yield from api.listed(configuration, **filters)
+        runs = yield from matching(api, configuration, filters)
         # Check all runs: the response may contain runs of other configurations.
         found = (run for run in runs.found if run.status == self.status and configuration.owns(run))
         return next((run.snapshot().as_json() for run in found), None)

@@ -58,7 +58,7 @@ class TestPage:
         for row in (figures("floor", 1000), figures("idle", 1000), figures("floor")):
             results.add(row)
         text = section(json.loads(path.read_text(encoding="utf-8")))
-        first, second = text.index("### 100 triggers"), text.index("### 1,000 triggers")
+        first, second = text.index("#### 100 triggers"), text.index("#### 1,000 triggers")
         assert first < second
         assert "| idle |" not in text[first:second]
         assert "| idle |" in text[second:]

@@ -140,6 +140,13 @@ class TestLastStatus:
         account.end()
         assert value_of(status_sensor().poke(CONTEXT))["run_id"] == "r-1"
 
+    def test_a_404_means_that_no_run_has_the_status_yet(self, account: Account) -> None:
+        account.submit_errors = [NotFoundError("404", status=404)]
+        sensor = status_sensor()
+        assert sensor.poke(CONTEXT) is False
+        account.end()
+        assert value_of(sensor.poke(CONTEXT))["run_id"] == "r-1"
+
     @pytest.mark.parametrize(
         ("status", "state"), [("failed", "failed"), ("RUNNING", "running"), ("WARNING", "unknown")]
     )
