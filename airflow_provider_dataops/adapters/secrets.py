@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import threading
+from typing import Any
 
 from airflow.sdk import log
+
+_adding = threading.Lock()
 
 
 def register_secret(secret: str) -> None:
@@ -17,9 +22,8 @@ async def aregister_secret(secret: str) -> None:
     # _secrets_masker is a private name of Airflow. For each new secret, amask_secret compiles a pattern of
     # all secrets. This blocks the event loop, and takes longer with each secret. So add the secret in a
     # thread first.
-    masker = getattr(log, "_secrets_masker", None)
-    if masker is not None:
-        await asyncio.to_thread(masker().add_mask, secret, None)
+    if hasattr(log, "_secrets_masker"):
+        await _add(log._secrets_masker(), secret)
     if hasattr(log, "amask_secret"):
         await log.amask_secret(secret)
     else:
@@ -30,3 +34,18 @@ async def aregister_secret(secret: str) -> None:
         from asgiref.sync import sync_to_async
 
         await asyncio.shield(sync_to_async(log.mask_secret)(secret))
+
+
+async def _add(masker: Any, secret: str) -> None:
+    """Add a secret to Airflow's masker in a thread."""
+
+    def add() -> None:
+        with _adding:
+            masker.add_mask(secret, None)
+
+    await asyncio.to_thread(add)
+    # Airflow may have added another secret on the event loop meanwhile. The thread's pattern does not contain
+    # that secret, and may have replaced the pattern that does.
+    everything = "|".join(masker.patterns)
+    if masker.replacer is not None and masker.replacer.pattern != everything:
+        masker.replacer = re.compile(everything)

@@ -314,10 +314,6 @@ class Request(Generic[T_co]):
         vars(copied).update(vars(self), **fields)
         return copied
 
-    def with_secret(self, name: str, value: str) -> Self:
-        """Return the request with one more credential header."""
-        return self.changed(secret_headers={**self.secret_headers, name: value})
-
 
 @dataclass(frozen=True)
 class Pause:

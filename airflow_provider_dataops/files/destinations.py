@@ -74,8 +74,11 @@ class Download:
         """Append the next bytes of the response to the file."""
         if self._file is None:
             raise RuntimeError("begin() must be called before write()")
+        rest = memoryview(chunk)
         with access(self._where):
-            self._file.write(chunk)
+            # If the disk is almost full, write() writes a part. Only the next write raises the error.
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self.size += len(chunk)
 
     def finish(self) -> None:

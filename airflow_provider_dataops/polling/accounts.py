@@ -6,13 +6,14 @@ import asyncio
 import contextvars
 import logging
 import math
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from airflow_provider_dataops.core.api import Api
 
@@ -65,8 +66,10 @@ class Account:
     async def api(self, *, after_refusal: bool = False) -> Api:
         """Return the platform with its settings. Read the connection if it was not read lately.
 
+        If the read fails, return the settings of an earlier read.
+
         :param after_refusal: whether the platform has just refused the credentials.
-        :raises Exception: what the read raised.
+        :raises Exception: what the first read raised.
         """
         now = SYSTEM_CLOCK.monotonic()
         if after_refusal:
@@ -76,8 +79,13 @@ class Account:
             is_fresh = now - self._read_at < READ_AGAIN
         if self._api is not None and is_fresh and self._reading is None:
             return self._api
-        # One trigger's cancellation must not end the read for all other triggers.
-        return await asyncio.shield(self._read_once())
+        try:
+            # One trigger's cancellation must not end the read for all other triggers.
+            return await asyncio.shield(self._read_once())
+        except Exception:
+            if self._api is None:
+                raise
+            return self._api
 
     def is_current(self, api: Api) -> bool:
         """Return whether requests still use the same credentials, URL, TLS and proxy settings as ``api``."""
@@ -90,6 +98,30 @@ class Account:
     def unwatch(self, changed: Callable[[], None]) -> None:
         """Do not call the function any more."""
         self._changed.discard(changed)
+
+    @contextmanager
+    def ends_at_change(self, limit: asyncio.Timeout) -> Iterator[None]:
+        """Let a timeout expire as soon as a read returns other settings.
+
+        A request may wait for a long time for its turn. With the old settings, it is of no use.
+        """
+
+        def expire() -> None:
+            if not limit.expired():
+                limit.reschedule(0.0)
+
+        self.watch(expire)
+        try:
+            yield
+        finally:
+            self.unwatch(expire)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for some seconds, or until a read returns other settings."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds) as limit:
+                with self.ends_at_change(limit):
+                    await asyncio.Event().wait()
 
     def _read_once(self) -> asyncio.Task[Api]:
         """Return the read that is under way, or start one."""

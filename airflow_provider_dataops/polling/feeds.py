@@ -65,7 +65,7 @@ async def snapshots(feed: Feed, read: Callable[[], Awaitable[Api]]) -> AsyncGene
                 snapshot, pause = await reader.next(account)
                 if snapshot is not None:
                     yield snapshot
-                await asyncio.sleep(pause)
+                await account.sleep(pause)
         finally:
             await reader.close()
 
@@ -105,7 +105,7 @@ class _Reader:
             log.error("Connection %s cannot be used: %r; %s", self._feed.conn_id, error, _AGAIN)
             return None, UNUSABLE_PAUSE
         try:
-            return await self._poll(api, connection)
+            return await self._poll(account, api, connection)
         except DataOpsError as error:
             # The connection lacks a value that the trigger needs, or names a file that does not exist.
             log.error("%s; %s", error, _AGAIN)
@@ -132,14 +132,21 @@ class _Reader:
             self._opened = opened
         return api, self._connection
 
-    async def _poll(self, api: Api, connection: SharedConnection) -> tuple[FeedSnapshot | None, float]:
+    async def _poll(
+        self, account: Account, api: Api, connection: SharedConnection
+    ) -> tuple[FeedSnapshot | None, float]:
         chance, scope = SYSTEM_CLOCK.random(), self._feed.scope(api)
         if self._followed != (api.settings.account_key, scope):
             # Another URL, account or tenant may have other runs with the same ids.
             self._before, self._followed = None, (api.settings.account_key, scope)
         try:
             polling = self._feed.poll(api, self._before)
-            listing = await connection.ask(polling, id(self._feed), Poll.EVENTS)
+            async with asyncio.timeout(None) as limit:
+                with account.ends_at_change(limit):
+                    listing = await connection.ask(polling, id(self._feed), Poll.EVENTS)
+        except TimeoutError:
+            # The settings have changed.
+            return None, 0.0
         except ApiError as error:
             now = SYSTEM_CLOCK.monotonic()
             verdict = self._progress.failed(error, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Lanes:
         self._used = 0
         self._under_way: Counter[Hashable] = Counter()
         #: The requests that wait for a lane, by group. The first group gets the next free lane.
-        self._waiting: dict[Hashable, deque[asyncio.Future[Lane]]] = {}
+        self._waiting: OrderedDict[Hashable, deque[asyncio.Future[Lane]]] = OrderedDict()
 
     @property
     def limit(self) -> int:
@@ -104,10 +104,12 @@ class Lanes:
     def assign(self) -> None:
         """Give the free lanes to waiting requests. The groups take turns, with one lane at each turn."""
         while self._waiting and self._is_free() and (group := self._next_group()) is not None:
-            turns = self._waiting.pop(group)
+            turns = self._waiting[group]
             turns.popleft().set_result(self._taken(group))
-            # The group goes to the end of the queue.
-            self._waiting[group] = turns
+            if turns:
+                self._waiting.move_to_end(group)
+            else:
+                del self._waiting[group]
 
     def _is_free(self) -> bool:
         return self._used < self.limit
@@ -122,11 +124,17 @@ class Lanes:
         return Lane(self, group)
 
     def _next_group(self) -> Hashable | None:
-        for group, turns in list(self._waiting.items()):
+        """Return the first group that may take a lane. Forget groups whose requests were all cancelled."""
+        # If thousands of groups wait, a copy of the queue at each turn would take seconds.
+        found, cancelled = None, []
+        for group, turns in self._waiting.items():
             while turns and turns[0].done():
                 turns.popleft()
             if not turns:
-                del self._waiting[group]
+                cancelled.append(group)
             elif self._may_take(group):
-                return group
-        return None
+                found = group
+                break
+        for group in cancelled:
+            del self._waiting[group]
+        return found

@@ -21,7 +21,7 @@ from airflow_provider_dataops.polling.subscriptions import Schedule, Signal, Sub
 from airflow_provider_dataops.transport.gate import OPENS_AFTER
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from airflow_provider_dataops.core.http import Exchange, Step
     from airflow_provider_dataops.core.run import RunSnapshot
@@ -224,7 +224,7 @@ class Poller:
         try:
             answers = await self._listed(sweep, lane)
         except ApiError as error:
-            self._list_failed(runs, error, is_whole=is_whole)
+            await self._list_failed(runs, error, is_whole=is_whole)
         except DataOpsError as error:
             await self._hand_out(runs, dict.fromkeys(watches, error))
         except Exception:
@@ -277,40 +277,46 @@ class Poller:
         :param answers: the results, by the key of the run.
         """
         clock = self._connection.driver.clock
+
+        def delay(run: TrackedRun, now: float) -> float:
+            answer = answers.get(run.key)
+            if isinstance(answer, ApiError):
+                run.failures += 1
+                return failure_pause(run.failures, answer, clock.random())
+            if answer is not None:
+                run.failures = 0
+                return self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
+            return run.due - now
+
+        await self._give(runs, answers, delay)
+
+    async def _give(
+        self, runs: list[TrackedRun], answers: Answers, delay: Callable[[TrackedRun, float], float]
+    ) -> None:
+        """Pass the results to the triggers, some at a time, so that the event loop is never blocked for long.
+
+        :param delay: returns the seconds until a run is read next. It gets the run and the present time.
+        """
+        clock = self._connection.driver.clock
         done = 0
         for run in runs:
             now = clock.monotonic()
-            answer = answers.get(run.key)
-            delay = run.due - now
-            if isinstance(answer, ApiError):
-                run.failures += 1
-                delay = failure_pause(run.failures, answer, clock.random())
-            elif answer is not None:
-                run.failures = 0
-                delay = self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
-            done += 1 + WAKING * self._give(run, answer, now, delay)
+            run.in_request = False
+            self._schedule.set_due(run, now + delay(run, now))
+            done += 1
+            if (answer := answers.get(run.key)) is not None:
+                done += WAKING * sum(one.deliver(answer, now) for one in run.subscriptions)
             if done >= SLICE:
                 done = 0
                 await asyncio.sleep(0)
 
-    def _give(
-        self, run: TrackedRun, answer: RunSnapshot | DataOpsError | Signal | None, now: float, delay: float
-    ) -> int:
-        """Plan when to read a run next, and pass a result to its triggers. Return how many were woken."""
-        run.in_request = False
-        self._schedule.set_due(run, now + delay)
-        if answer is None:
-            return 0
-        return sum(subscription.deliver(answer, now) for subscription in run.subscriptions)
-
-    def _list_failed(self, runs: list[TrackedRun], error: ApiError, *, is_whole: bool) -> None:
+    async def _list_failed(self, runs: list[TrackedRun], error: ApiError, *, is_whole: bool) -> None:
         """Decide how to read the runs of a list that could not be read."""
         clock = self._connection.driver.clock
         now = clock.monotonic()
         if isinstance(error, ReplyTooLargeError) and not is_whole and len(runs) > 1:
             self._list_size = len(runs) // 2
-            for run in runs:
-                self._give(run, None, now, 0.0)
+            await self._give(runs, {}, lambda _run, _now: 0.0)
             return
         # After a failed login, do not read the runs one by one: each of these requests would log in again.
         is_about_list = is_about_request(error) and not self._connection.api.needs_login()
@@ -323,8 +329,7 @@ class Poller:
                 log.warning("%s; the runs of %s are read one by one", error, self.group)
             self._list_at = now + LIST_AGAIN
             if is_about_list:
-                for run in runs:
-                    self._give(run, None, now, run.due - now)
+                await self._give(runs, {}, lambda run, at: run.due - at)
                 return
         failures = 1 + max(run.failures for run in runs)
         pause = failure_pause(failures, error, clock.random())
@@ -332,7 +337,7 @@ class Poller:
             self._quiet_until = now + pause
         for run in runs:
             run.failures = failures
-            self._give(run, error, now, pause)
+        await self._give(runs, dict.fromkeys((run.key for run in runs), error), lambda _run, _now: pause)
 
     def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
         """Return the seconds until a run of this age is read again."""

@@ -53,9 +53,6 @@ class Answers:
             await self._reader
         return self._items.pop(0)
 
-    def __len__(self) -> int:
-        return len(self._items)
-
 
 @dataclass(eq=False, slots=True)
 class Subscription:

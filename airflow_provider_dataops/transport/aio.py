@@ -257,11 +257,13 @@ def _timeout(settings: Settings, read_timeout: float) -> aiohttp.ClientTimeout:
 
 
 def _words(error: Exception) -> str:
-    """Return the text of an error, but not the URL of a proxy: that URL may contain a password."""
+    """Return the text of an error, without a URL: a proxy's URL or a query may contain a secret."""
     if isinstance(error, aiohttp.ClientResponseError):
         return f"{error.status} {error.message.encode(*HEAD_CODEC).decode(errors='replace')}"
     if isinstance(error, aiohttp.InvalidURL):
         return "the URL is not valid"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
     return str(error) or "no response in time"
 
 

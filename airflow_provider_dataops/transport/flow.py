@@ -167,13 +167,13 @@ class _Flow:
             refusal = self.api.login_refusal
             if refusal is not None and refusal is not known:
                 # The login of another call was rejected meanwhile. Raise its error and do not log in, because
-                # one more rejection could lock the account.
+                # more rejections could block the account or this machine.
                 raise copy(refusal)
             try:
                 yield from whole(self.api.login(), api=self.api, policy=self.policy, clock=self.clock)
             except ApiError as error:
                 error.not_sent = True
-                if error.locks_out:
+                if error.locks_out or isinstance(error, AuthenticationError):
                     self.api.login_refusal = error
                 raise
 

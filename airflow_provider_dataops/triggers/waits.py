@@ -244,10 +244,13 @@ async def _condition_met(
     limit = asyncio.timeout(_remaining(trigger))
     try:
         async with limit:
-            return await _asked(trigger, account, connection, progress)
+            with account.ends_at_change(limit):
+                return await _asked(trigger, account, connection, progress)
     except TimeoutError:
         if not limit.expired():
             raise
+        if not account.is_current(connection.api):
+            return None
         if connection.gate.refusals.last is None:
             raise _DeadlineError from None
         return ConditionEvent(ending=Ending.UNREACHABLE, message=progress.refused(trigger.deadline))

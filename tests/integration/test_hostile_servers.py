@@ -26,7 +26,7 @@ from airflow_provider_dataops.errors import (
     NotFoundError,
     TransportError,
 )
-from airflow_provider_dataops.transport import body, network, sync
+from airflow_provider_dataops.transport import aio, body, network, sync
 from airflow_provider_dataops.transport.sync import SyncDriver
 from tests.raw import DRIVERS, answering, get, post, read_request, repeating, serving, worker
 from tests.unit.platforms.apis import MemorySink, tamr
@@ -200,6 +200,23 @@ class TestTooSlowResponse:
         endless = trickling(b"HTTP/1.1 200 OK\r\n", repeat(b"X: x\r\n"))
         with serving(endless) as server, pytest.raises(TransportError) as caught:
             worker(get("https://h.invalid/"), extra={"proxy": server.url})
+        assert caught.value.not_sent
+
+    def test_a_connection_that_never_opens_raises_an_error_without_the_query(
+        self, ask: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The query of a login or of a signed link contains a secret."""
+        for driver in (sync, aio):
+            monkeypatch.setattr(driver, "CONNECT_TIMEOUT", 0.3)
+        ended = threading.Event()
+
+        def silent(_: socket.socket) -> None:
+            ended.wait(5.0)
+
+        with serving(silent) as server, pytest.raises(TransportError) as caught:
+            ask(get(server.url.replace("http:", "https:") + "/token?key=s3cret"), host=server.url)
+        ended.set()
+        assert "s3cret" not in f"{caught.value!r}{caught.value}"
         assert caught.value.not_sent
 
 

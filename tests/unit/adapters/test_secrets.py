@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import log
@@ -38,6 +39,26 @@ def test_the_masker_runs_outside_the_event_loop(mocker: MockerFixture) -> None:
     asyncio.run(aregister_secret("another-secret"))
     assert threads
     assert threading.main_thread() not in threads
+
+
+def test_secrets_that_are_added_at_the_same_time_are_all_masked(mocker: MockerFixture) -> None:
+    """Each thread compiles a pattern of the secrets that it knows, and may replace a newer pattern."""
+    mocker.patch.object(log, "amask_secret")
+    masker: Any = log._secrets_masker()  # type: ignore[attr-defined]
+    late = [re.escape(f"late-s3cret-{number}") for number in range(3)]
+
+    def add(secret: str, _: None) -> None:
+        known = "|".join(masker.patterns | {re.escape(secret)})
+        # Airflow adds another secret on the event loop while this thread compiles its pattern.
+        masker.patterns |= {re.escape(secret), late.pop()}
+        masker.replacer = re.compile(known)
+
+    async def main() -> None:
+        await asyncio.gather(*(aregister_secret(f"early-s3cret-{number}") for number in range(3)))
+
+    mocker.patch.object(masker, "add_mask", side_effect=add)
+    asyncio.run(main())
+    assert redact("late-s3cret-0 early-s3cret-0 late-s3cret-2 early-s3cret-2") == "*** *** *** ***"
 
 
 def test_a_triggerer_of_an_airflow_without_amask_secret_masks_a_secret(

@@ -23,9 +23,12 @@ from tests.unit.fakes import reply
 
 def test_no_secret_is_shown_in_a_repr() -> None:
     request: Request[Any] = Request(
-        operation="x", method="POST", url="https://h/", body=form_body({"client_secret": "s3cret"})
-    ).with_secret("Authorization", "Bearer t0ken")
-    assert request.secret_headers == {"Authorization": "Bearer t0ken"}
+        operation="x",
+        method="POST",
+        url="https://h/",
+        body=form_body({"client_secret": "s3cret"}),
+        secret_headers={"Authorization": "Bearer t0ken"},
+    )
     assert "s3cret" not in repr(request)
     signed: Request[Any] = Request(operation="x", method="GET", url="https://u:s3cret@h:81/p?key=s3cret")
     assert repr(signed) == "Request('x', GET https://h:81/p)"

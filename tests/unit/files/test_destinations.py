@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, TransportError
+from airflow_provider_dataops.errors import (
+    FileAccessError,
+    InvalidArgumentError,
+    MalformedReplyError,
+    TransportError,
+)
 from airflow_provider_dataops.files import destinations
-from airflow_provider_dataops.files.destinations import destination
+from airflow_provider_dataops.files.destinations import Download, destination
 from airflow_provider_dataops.files.sources import source
 from tests.unit.fakes import FakeClock
 from tests.unit.files.receiving import CSV, receive
@@ -104,6 +111,31 @@ class TestDownload:
         with destination(str(tmp_path / "x")) as file:
             receive(file, CSV, headers)
         assert (tmp_path / "x").read_bytes() == CSV
+
+    def test_is_complete_if_a_write_takes_only_some_of_the_bytes(self) -> None:
+        """The file of a disk that is almost full writes the bytes that fit, and returns their number."""
+        written = bytearray()
+
+        class Short(io.RawIOBase):
+            def write(self, content: Any) -> int:
+                written.extend(content[:3])
+                return len(content[:3])
+
+        receive(Download("x", Short), CSV)  # type: ignore[arg-type]
+        assert written == CSV
+
+    def test_fails_if_the_disk_is_full_after_some_of_the_bytes(self) -> None:
+        class Full(io.RawIOBase):
+            writes = 0
+
+            def write(self, _: Any) -> int:
+                self.writes += 1
+                if self.writes == 2:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return 3
+
+        with pytest.raises(FileAccessError, match="No space left"):
+            receive(Download("x", Full), CSV)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("announced", ["0", "12", "14"])
     def test_of_another_length_than_announced_raises_an_error(self, tmp_path: Path, announced: str) -> None:

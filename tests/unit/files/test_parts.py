@@ -28,9 +28,14 @@ class Store:
     def open(self, path: str, mode: str, **options: Any) -> Any:
         done: list[Any] = []
         self.uploads.append(done)
+
+        def write(content: memoryview) -> int:
+            done.append(bytes(content))
+            return len(content)
+
         assert (path, mode, options) == ("bucket/x", "wb", {"autocommit": False, "block_size": PART_BYTES})
         return SimpleNamespace(
-            write=done.append,
+            write=write,
             close=lambda: done.append("close"),
             commit=lambda: done.append("commit"),
             discard=lambda: done.append("discard"),

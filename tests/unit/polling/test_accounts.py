@@ -129,6 +129,20 @@ def test_triggers_keep_their_settings_while_the_connection_cannot_be_read(
     )
 
 
+def test_a_trigger_that_starts_while_the_connection_cannot_be_read_gets_the_settings_of_before() -> None:
+    stored = Stored()
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(wait(stored, 200.0))
+        await asyncio.sleep(20.0)
+        stored.error = RuntimeError("the API server is away")
+        await asyncio.sleep(60.0)
+        assert (await wait(stored, 1.0)).settings.secrets == ("first",)
+        await waiting
+
+    run_virtual(main())
+
+
 def test_a_first_read_that_fails_raises_its_error_for_each_trigger() -> None:
     stored = Stored()
     stored.error = RuntimeError("no such connection")

@@ -231,6 +231,16 @@ class TestAConnection:
         assert sum(polled.uses) == 0
 
 
+def test_other_settings_end_a_pause_that_the_platform_asked_for(polled: Feeds) -> None:
+    polled.platform.failing = outage(1e9, retry_after=800.0)
+
+    def change() -> None:
+        polled.platform, polled.settings = FakePlatform(), {"base_url": "https://other.invalid"}
+
+    ((at, _), *_rest) = polled.poll(310.0, {100.0: change})
+    assert at < 100.0 + accounts.READ_AGAIN + 1.0
+
+
 def test_runs_that_cannot_be_read_are_logged_once(
     polled: Feeds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -17,9 +18,10 @@ from airflow_provider_dataops.transport.flow import whole
 from airflow_provider_dataops.transport.gate import LOCKOUT, RequestGate
 from tests.loops import run_virtual
 from tests.unit.fakes import FakeClock, play, reply
-from tests.unit.platforms.apis import toucan
+from tests.unit.platforms.apis import quantemplate, tailer, toucan
 
 if TYPE_CHECKING:
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.core.http import Reply
 
 GET: Request[Any] = Request(operation="read it", method="GET", url="https://h.invalid/x", repeatable=True)
@@ -160,6 +162,38 @@ class TestLogin:
             4 * times
         )
         assert len(set(map(id, errors))) == len(errors)
+
+    @pytest.mark.parametrize(
+        ("api", "status"),
+        [
+            (quantemplate(), 401),
+            (
+                tailer(auth_type="firebase", login="a@b.example", password="wr0ng", firebase_api_key="k3y"),
+                400,
+            ),
+        ],
+        ids=["quantemplate", "tailer"],
+    )
+    def test_is_sent_once_although_the_platform_locks_no_accounts(
+        self, api: Api, status: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A burst of rejected logins may block this machine."""
+        sent: list[str] = []
+
+        async def send(_: AsyncDriver, request: Request[Any]) -> Reply:
+            sent.append(request.operation)
+            await asyncio.sleep(0)
+            return reply(status, {"error": {"message": "INVALID_PASSWORD"}})
+
+        async def main() -> list[Any]:
+            driver = AsyncDriver(api, register_secret=AsyncMock())
+            requests = (driver.run(call(GET)) for _ in range(20))
+            return await asyncio.gather(*requests, return_exceptions=True)
+
+        monkeypatch.setattr(AsyncDriver, "_send", send)
+        errors = run_virtual(main())
+        assert len(sent) == 1
+        assert [type(error) for error in errors] == [AuthenticationError] * 20
 
     def test_is_not_sent_again_for_requests_that_began_before_it_was_rejected(
         self, monkeypatch: pytest.MonkeyPatch

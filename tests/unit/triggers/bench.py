@@ -12,13 +12,14 @@ from airflow_provider_dataops.lifecycle.events import RunEvent
 from airflow_provider_dataops.triggers import base, waits
 from airflow_provider_dataops.triggers.base import ConditionTrigger
 from tests.loops import run_virtual
-from tests.unit.triggers.fakes import FakePlatform, connection
+from tests.unit.triggers.fakes import FakePlatform, api, connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import pytest
 
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.connections import SharedConnection
 
 
@@ -29,21 +30,24 @@ class Bench:
         self.platform = FakePlatform()
         self.connections_read = 0
         self.settings_error: Exception | None = None
+        self.settings: dict[str, Any] = {}
         self.connection: SharedConnection | None = None
         self.options = Options()
 
-        async def api(_: object) -> None:
+        async def read(_: object) -> Api:
             self.connections_read += 1
             if self.settings_error is not None:
                 raise self.settings_error
+            return api(**self.settings)
 
         @asynccontextmanager
-        async def shared(_: object) -> AsyncIterator[SharedConnection]:
-            if self.connection is None:
-                self.connection = connection(self.platform, options=self.options)
+        async def shared(used: Api) -> AsyncIterator[SharedConnection]:
+            key = used.settings.account_key
+            if self.connection is None or self.connection.api.settings.account_key != key:
+                self.connection = connection(self.platform, options=self.options, **self.settings)
             yield self.connection
 
-        monkeypatch.setattr(base.DataOpsTrigger, "api", api)
+        monkeypatch.setattr(base.DataOpsTrigger, "api", read)
         monkeypatch.setattr(waits, "shared", shared)
 
     def wait_for(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:

@@ -16,11 +16,12 @@ from airflow_provider_dataops.errors import (
     ServerError,
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
+from airflow_provider_dataops.polling import accounts
 from airflow_provider_dataops.triggers import base
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.bench import Bench, condition
-from tests.unit.triggers.fakes import SentRequest, outage, trigger
+from tests.unit.triggers.fakes import FakePlatform, SentRequest, outage, trigger
 
 if TYPE_CHECKING:
     from tests.kept_metrics import KeptMetrics
@@ -331,6 +332,23 @@ class TestConditions:
         assert payload["ending"] == "unreachable"
         assert "bad filter" in payload["message"]
         assert at == pytest.approx(Options.deferral_guard)
+
+    def test_that_wait_for_a_turn_use_changed_settings_within_a_minute(self, bench: Bench) -> None:
+        """During an outage, one request a minute is sent, and all others wait."""
+        bench.platform.failing = outage(until=1e9)
+
+        async def met() -> float:
+            async for _ in condition().run():
+                return asyncio.get_running_loop().time()
+            raise AssertionError("the trigger has no event")
+
+        async def main() -> list[float]:
+            waiting = [asyncio.ensure_future(met()) for _ in range(60)]
+            await asyncio.sleep(600.0)
+            bench.platform, bench.settings = FakePlatform(), {"base_url": "https://other.invalid"}
+            return await asyncio.gather(*waiting)
+
+        assert max(run_virtual(main())) < 600.0 + accounts.READ_AGAIN + 10.0
 
     def test_read_rejected_credentials_again_once(self, bench: Bench) -> None:
         bench.platform.failing = lambda _: AuthenticationError("HTTP 401: no", status=401)
