@@ -43,9 +43,17 @@ async def _add(masker: Any, secret: str) -> None:
         with _adding:
             masker.add_mask(secret, None)
 
+    def complete() -> None:
+        with _adding:
+            if not _is_complete(masker):
+                masker.replacer = re.compile("|".join(masker.patterns))
+
     await asyncio.to_thread(add)
     # Airflow may have added another secret on the event loop meanwhile. The thread's pattern does not contain
     # that secret, and may have replaced the pattern that does.
-    everything = "|".join(masker.patterns)
-    if masker.replacer is not None and masker.replacer.pattern != everything:
-        masker.replacer = re.compile(everything)
+    while not _is_complete(masker):
+        await asyncio.to_thread(complete)
+
+
+def _is_complete(masker: Any) -> bool:
+    return masker.replacer is None or masker.replacer.pattern == "|".join(masker.patterns)

@@ -48,7 +48,7 @@ class Api:
     #: The object that keeps the token of a login. ``None`` if each request contains the connection's
     #: credentials.
     token: TokenKeeper | None = None
-    #: The error of the last rejected login. It is set only if rejections can lock the account.
+    #: The error of the last rejected login. Requests that began before it get this error, and do not log in.
     login_refusal: ApiError | None = None
 
     def __init__(self, settings: Settings) -> None:

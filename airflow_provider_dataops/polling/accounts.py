@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
+from airflow_provider_dataops.errors import DataOpsError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -66,10 +67,10 @@ class Account:
     async def api(self, *, after_refusal: bool = False) -> Api:
         """Return the platform with its settings. Read the connection if it was not read lately.
 
-        If the read fails, return the settings of an earlier read.
+        If Airflow does not return the connection, return the settings of an earlier read.
 
-        :param after_refusal: whether the platform has just refused the credentials.
-        :raises Exception: what the first read raised.
+        :param after_refusal: whether the platform has just refused the credentials of the earlier read.
+        :raises Exception: what the read raised.
         """
         now = SYSTEM_CLOCK.monotonic()
         if after_refusal:
@@ -82,8 +83,11 @@ class Account:
         try:
             # One trigger's cancellation must not end the read for all other triggers.
             return await asyncio.shield(self._read_once())
+        except DataOpsError:
+            # A field of the connection is wrong.
+            raise
         except Exception:
-            if self._api is None:
+            if self._api is None or after_refusal:
                 raise
             return self._api
 

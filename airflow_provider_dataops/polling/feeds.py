@@ -139,12 +139,17 @@ class _Reader:
         if self._followed != (api.settings.account_key, scope):
             # Another URL, account or tenant may have other runs with the same ids.
             self._before, self._followed = None, (api.settings.account_key, scope)
+        limit = asyncio.timeout(None)
         try:
             polling = self._feed.poll(api, self._before)
-            async with asyncio.timeout(None) as limit:
+            async with limit:
                 with account.ends_at_change(limit):
+                    if not account.is_current(connection.api):
+                        return None, 0.0
                     listing = await connection.ask(polling, id(self._feed), Poll.EVENTS)
         except TimeoutError:
+            if not limit.expired():
+                raise
             # The settings have changed.
             return None, 0.0
         except ApiError as error:

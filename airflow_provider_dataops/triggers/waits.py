@@ -250,6 +250,8 @@ async def _condition_met(
         if not limit.expired():
             raise
         if not account.is_current(connection.api):
+            # Thousands of conditions come here at the same moment.
+            await asyncio.sleep(SYSTEM_CLOCK.random() * min(FIRST_INTERVAL, trigger.poke_interval))
             return None
         if connection.gate.refusals.last is None:
             raise _DeadlineError from None

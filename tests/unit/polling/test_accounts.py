@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_dataops.errors import ConnectionSettingsError
 from airflow_provider_dataops.polling import accounts
 from airflow_provider_dataops.polling.accounts import account_of
 from tests.loops import LoopClock, run_virtual
@@ -138,6 +139,35 @@ def test_a_trigger_that_starts_while_the_connection_cannot_be_read_gets_the_sett
         stored.error = RuntimeError("the API server is away")
         await asyncio.sleep(60.0)
         assert (await wait(stored, 1.0)).settings.secrets == ("first",)
+        await waiting
+
+    run_virtual(main())
+
+
+def test_a_read_that_fails_after_a_refusal_raises_its_error() -> None:
+    """The credentials of the earlier read would be refused again, and end the wait."""
+    stored = Stored()
+
+    async def main() -> None:
+        with account_of("tamr", "c", stored.read) as account:
+            await account.api()
+            stored.error = RuntimeError("the API server is away")
+            with pytest.raises(RuntimeError, match="is away"):
+                await account.api(after_refusal=True)
+
+    run_virtual(main())
+
+
+def test_a_connection_with_a_wrong_field_raises_its_error_although_it_was_read_before() -> None:
+    stored = Stored()
+
+    async def main() -> None:
+        waiting = asyncio.ensure_future(wait(stored, 200.0))
+        await asyncio.sleep(20.0)
+        stored.error = ConnectionSettingsError("host is empty")
+        await asyncio.sleep(60.0)
+        with pytest.raises(ConnectionSettingsError):
+            await wait(stored, 1.0)
         await waiting
 
     run_virtual(main())

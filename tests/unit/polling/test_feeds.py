@@ -241,6 +241,16 @@ def test_other_settings_end_a_pause_that_the_platform_asked_for(polled: Feeds) -
     assert at < 100.0 + accounts.READ_AGAIN + 1.0
 
 
+def test_other_settings_end_a_poll_that_has_no_response(polled: Feeds) -> None:
+    polled.platform = FakePlatform(takes=1e6)
+
+    def change() -> None:
+        polled.platform, polled.settings = FakePlatform(), {"base_url": "https://other.invalid"}
+
+    ((at, _), *_rest) = polled.poll(310.0, {100.0: change})
+    assert at < 100.0 + accounts.READ_AGAIN + 1.0
+
+
 def test_runs_that_cannot_be_read_are_logged_once(
     polled: Feeds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
     UnroutedError,
 )
-from airflow_provider_dataops.polling.poller import Poller
+from airflow_provider_dataops.polling.poller import SLICE, WAKING, Poller
 from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, connection, outage
 
@@ -139,6 +139,31 @@ def test_an_outage_of_the_list_causes_no_single_requests(error: ApiError) -> Non
     answers = polled(platform, ["a", "b"], 30.0)
     assert all(request.sweep for request in platform.requests)
     assert {type(a) for received in answers.values() for a in received} == {type(error)}
+
+
+@pytest.mark.parametrize("error", [None, ServerError("HTTP 503", status=503)], ids=["read", "failed"])
+def test_other_triggers_run_while_thousands_get_the_result_of_a_list(error: ApiError | None) -> None:
+    platform = FakePlatform(failing=lambda _: error)
+
+    async def main() -> int:
+        poller = Poller(connection(platform), "group")
+        waiters = [poller.subscribe(FakeWatch(run_id=f"r-{n}"), 30.0) for n in range(1_000)]
+        first, woken = asyncio.Event(), 0
+
+        async def wait(waiter: Subscription) -> None:
+            nonlocal woken
+            await waiter.answers.get()
+            woken += 1
+            first.set()
+
+        waiting = [asyncio.ensure_future(wait(waiter)) for waiter in waiters]
+        await first.wait()
+        with_the_first = woken
+        await asyncio.gather(*waiting)
+        poller.stop()
+        return with_the_first
+
+    assert run_virtual(main()) <= 2 * SLICE / WAKING
 
 
 def test_a_list_is_used_again_when_it_is_usable() -> None:
