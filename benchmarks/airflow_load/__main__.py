@@ -34,7 +34,7 @@ def main() -> None:
     )
     parser.add_argument("--tasks", type=int, default=500, help="tasks of this package")
     parser.add_argument("--smallest", type=int, default=100, help="tasks with the smallest operator")
-    parser.add_argument("--pace", type=float, default=2.0, help="seconds between the ends of two runs")
+    parser.add_argument("--pace", type=float, default=1.2, help="seconds between the ends of two runs")
     parser.add_argument("--small", action="store_true", help="20 tasks, on SQLite; takes 45 seconds")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     options = parser.parse_args()

@@ -36,7 +36,7 @@ def run(
     tasks: int = 500,
     smallest: int = 100,
     interval: float = 5.0,
-    pace: float = 2.0,
+    pace: float = 1.2,
     watch: float = 60.0,
     postgres: bool = True,
 ) -> dict[str, Any]:
