@@ -62,6 +62,10 @@ NEEDS = {
     ),
     "tests/unit/adapters/test_metrics.py": ("3.2", METRICS),
     "tests/unit/adapters/test_secrets.py::test_a_triggerer_masks_a_secret": ("3.3", AMASK),
+    "tests/unit/adapters/test_secrets.py::test_secrets_that_are_added_at_the_same_time_are_all_masked": (
+        "3.3",
+        AMASK,
+    ),
     "tests/unit/adapters/test_secrets.py::test_the_masker_runs_outside_the_event_loop": ("3.3", AMASK),
     "tests/unit/adapters/test_xcom.py": ("3.3", XCOMS),
     "tests/unit/answers": ("3.3", "the messages by which a triggerer reports events"),
