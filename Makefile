@@ -118,7 +118,7 @@ chaos: $(READY)  ## Kill processes of a real Airflow, and count the remote runs;
 explore: $(READY)  ## Generate more examples of the model and of the property tests, other ones for each SEED=...
 	DATAOPS_EXAMPLES=6 $(PYTEST) $(PARALLEL) --hypothesis-seed=$(or $(SEED),0) tests/unit/model tests/unit/answers
 
-bench-airflow: $(READY)  ## Measure 500 deferred tasks in a real Airflow, on PostgreSQL if it is installed; takes half an hour
+bench-airflow: $(READY)  ## Measure 500 deferred tasks in a real Airflow, on PostgreSQL if it is installed; takes 20 minutes
 	$(BIN)/python -m benchmarks.airflow_load --json benchmarks/results/airflow_load.json
 	$(BIN)/python -m benchmarks.report airflow_load
 
@@ -138,7 +138,7 @@ $(BENCH_READY): pyproject.toml sandbox/pyproject.toml constraints.txt benchmarks
 
 bench-venv: $(BENCH_READY)  ## Build .venv-bench, for the benchmarks
 
-# Each of the targets below writes its part of docs/performance.md.
+# The next four targets, and bench-airflow, write their parts of docs/performance.md.
 
 # With Basic authentication, 10,000 waits would take many minutes, and show only the limit of four requests at a time.
 bench-triggers: $(BENCH_READY)  ## Measure up to 10,000 triggers, also those of other packages; takes an hour
