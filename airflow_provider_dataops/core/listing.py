@@ -39,7 +39,9 @@ class EntryCache(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._values: dict[bytes, tuple[Any, T]] = {}
+        # Two dicts, because Python's garbage collector would visit a tuple for each entry again and again.
+        self._keys: dict[bytes, Any] = {}
+        self._values: dict[bytes, T] = {}
 
     @staticmethod
     def digest(entry: Raw) -> bytes:
@@ -48,11 +50,11 @@ class EntryCache(Generic[T]):
 
     def get(self, digest: bytes) -> tuple[Any, T] | None:
         """Return the key and the value of an entry; ``None`` if no earlier list contained its text."""
-        return self._values.get(digest)
+        return (self._keys[digest], self._values[digest]) if digest in self._keys else None
 
     def put(self, digest: bytes, key: Any, value: T) -> None:
         """Store the key and the value of an entry."""
-        self._values[digest] = key, value
+        self._keys[digest], self._values[digest] = key, value
 
     def trim(self, runs: int) -> None:
         """Forget everything if most entries are out of date.
@@ -60,6 +62,7 @@ class EntryCache(Generic[T]):
         :param runs: how many runs are read from the lists. Only one entry of each is up to date.
         """
         if len(self._values) > 2 * runs:
+            self._keys.clear()
             self._values.clear()
 
 

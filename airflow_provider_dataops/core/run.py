@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -109,6 +109,14 @@ class RunSnapshot(JsonDataclass):
         If the platform does not know the run, its own text may contain the time of the response.
         """
         return str(self.state) if self.state in _WITHOUT_WORD else self.words
+
+    @property
+    def brief(self) -> Self:
+        """The snapshot, without details if the run is active.
+
+        Only a run that has ended needs its details. A triggerer keeps the snapshots of all listed runs.
+        """
+        return self if self.state.is_final else replace(self, details={})
 
     @classmethod
     def absent(cls, run_id: str, words: str = "", status: str = "404") -> Self:

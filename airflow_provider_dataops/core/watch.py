@@ -37,6 +37,13 @@ class AutoDataclass:
         super().__init_subclass__(**kwargs)
         dataclass(kw_only=True, eq=False, repr=False)(cls)
 
+    def __post_init__(self) -> None:
+        """Set the attributes that are not arguments.
+
+        Set all of them here. If Python first sees an attribute after it has created many objects of the
+        class, each object gets a dict of its own.
+        """
+
     def arguments(self) -> dict[str, Any]:
         """Return the fields by name. ``cls(**arguments)`` makes a copy."""
         return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_dataops.core.options import Options
 from airflow_provider_dataops.core.retry import backoff, is_passing
@@ -97,17 +97,17 @@ class _Repetition:
     :meth:`is_due` after each request.
     """
 
-    due: float = 0.0
-    pause: float = 0.0
+    due: float
+    pause: float = REPEAT_PAUSE
 
-    def start(self, now: float, chance: float) -> None:
+    @classmethod
+    def begun(cls, now: float, chance: float) -> Self:
         """Record that the line was logged for the first time.
 
         :param chance: a number from 0 up to 1. It makes the first pause longer or shorter, so that thousands
             of waits that began together do not log their lines together.
         """
-        self.pause = REPEAT_PAUSE
-        self.due = now + self.pause * (0.75 + 0.5 * chance)
+        return cls(now + REPEAT_PAUSE * (0.75 + 0.5 * chance))
 
     def is_due(self, now: float) -> bool:
         """Return whether to log the line again now."""
@@ -155,7 +155,7 @@ class WaitProgress:
     #: The last line about the state, and when the line was logged first.
     line: str = ""
     line_since: float = 0.0
-    repeat_line: _Repetition = field(default_factory=_Repetition)
+    repeat_line: _Repetition | None = None
     #: How many requests failed since the last good response, when the first one failed, and the last error.
     failures: int = 0
     failed_since: float | None = None
@@ -163,7 +163,7 @@ class WaitProgress:
     #: The kinds of failure that the log already contains. When the log repeats a failure, this set starts
     #: empty again.
     logged_failures: frozenset[tuple[type[ApiError], int | None]] = _NOTHING
-    repeat_failures: _Repetition = field(default_factory=_Repetition)
+    repeat_failures: _Repetition | None = None
     #: Whether the log already contains the last failure.
     is_known: bool = False
 
@@ -204,7 +204,7 @@ class WaitProgress:
     @property
     def wake_at(self) -> float:
         """When the log repeats the state, if the state has not changed until then."""
-        return self.repeat_line.due
+        return 0.0 if self.repeat_line is None else self.repeat_line.due
 
     def not_met(self, now: float, next_look: float | None, log: Log) -> None:
         """Record that the condition is not true yet. Log this with :meth:`_log_state`.
@@ -222,10 +222,10 @@ class WaitProgress:
         """
         if line != self.line:
             self.line, self.line_since = line, now
-            self.repeat_line.start(now, self.chance)
+            self.repeat_line = _Repetition.begun(now, self.chance)
             write = log.warning if warns else log.info
             write("%s%s", line, following)
-        elif self.repeat_line.is_due(now):
+        elif self.repeat_line is not None and self.repeat_line.is_due(now):
             unchanged = duration_in_words(now - self.line_since)
             log.info("%s, unchanged for %s%s", line, unchanged, following)
 
@@ -292,8 +292,8 @@ class WaitProgress:
 
     def _compare(self, error: ApiError, now: float) -> None:
         """Record whether the log already contains a failure of the same kind as this failure."""
-        if not self.logged_failures:
-            self.repeat_failures.start(now, self.chance)
+        if not self.logged_failures or self.repeat_failures is None:
+            self.repeat_failures = _Repetition.begun(now, self.chance)
         elif self.repeat_failures.is_due(now):
             self.logged_failures = _NOTHING
         # Two kinds may alternate, such as 502 and 503. So compare with all logged kinds, not only the last.

@@ -7,11 +7,12 @@ import contextvars
 import logging
 import math
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 from weakref import WeakKeyDictionary
 
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.errors import DataOpsError
+from airflow_provider_dataops.polling.joint_task import JointTask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -26,6 +27,24 @@ READ_AGAIN = 55.0
 READ_RECENTLY = 1.0
 
 log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Wants to know when the settings of an Airflow connection change."""
+
+    def settings_changed(self) -> None:
+        """Act on a read that has returned other credentials, or another URL, TLS or proxy setting."""
+
+
+class _Expiry:
+    """Lets a timeout expire when the settings change."""
+
+    def __init__(self, limit: asyncio.Timeout) -> None:
+        self._limit = limit
+
+    def settings_changed(self) -> None:
+        if not self._limit.expired():
+            self._limit.reschedule(0.0)
 
 
 class Account:
@@ -45,9 +64,9 @@ class Account:
         self._api: Api | None = None
         self._read_at = 0.0
         self._read_after_refusal = -math.inf
-        self._reading: asyncio.Task[Api] | None = None
+        self._reading: JointTask[Api] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._changed: set[Callable[[], None]] = set()
+        self._watchers: set[Watcher] = set()
         self._users = 0
 
     def __enter__(self) -> Self:
@@ -81,8 +100,7 @@ class Account:
         if self._api is not None and is_fresh and self._reading is None:
             return self._api
         try:
-            # One trigger's cancellation must not end the read for all other triggers.
-            return await asyncio.shield(self._read_once())
+            return await self._read_once().result()
         except DataOpsError:
             # A field of the connection is wrong.
             raise
@@ -95,13 +113,13 @@ class Account:
         """Return whether requests still use the same credentials, URL, TLS and proxy settings as ``api``."""
         return self._api is None or self._api.settings.account_key == api.settings.account_key
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Call a function when a read returns other credentials, or another URL, TLS or proxy setting."""
-        self._changed.add(changed)
+    def watch(self, watcher: Watcher) -> None:
+        """Tell an object when a read returns other credentials, or another URL, TLS or proxy setting."""
+        self._watchers.add(watcher)
 
-    def unwatch(self, changed: Callable[[], None]) -> None:
-        """Do not call the function any more."""
-        self._changed.discard(changed)
+    def unwatch(self, watcher: Watcher) -> None:
+        """Do not tell the object any more."""
+        self._watchers.discard(watcher)
 
     @contextmanager
     def ends_at_change(self, limit: asyncio.Timeout) -> Iterator[None]:
@@ -109,16 +127,12 @@ class Account:
 
         A request may wait for a long time for its turn. With the old settings, it is of no use.
         """
-
-        def expire() -> None:
-            if not limit.expired():
-                limit.reschedule(0.0)
-
-        self.watch(expire)
+        expiry = _Expiry(limit)
+        self.watch(expiry)
         try:
             yield
         finally:
-            self.unwatch(expire)
+            self.unwatch(expiry)
 
     async def sleep(self, seconds: float) -> None:
         """Wait for some seconds, or until a read returns other settings."""
@@ -127,14 +141,11 @@ class Account:
                 with self.ends_at_change(limit):
                     await asyncio.Event().wait()
 
-    def _read_once(self) -> asyncio.Task[Api]:
+    def _read_once(self) -> JointTask[Api]:
         """Return the read that is under way, or start one."""
         if self._reading is None:
-            # Use an empty context. Otherwise the read would write its lines into the log of one task.
-            self._reading = asyncio.get_running_loop().create_task(
-                self._renew(), name=f"read connection {self._conn_id}", context=contextvars.Context()
-            )
-            self._reading.add_done_callback(self._ended)
+            self._reading = JointTask(self._renew(), f"read connection {self._conn_id}")
+            self._reading.task.add_done_callback(self._ended)
         return self._reading
 
     async def _renew(self) -> Api:
@@ -142,8 +153,8 @@ class Account:
         before, self._api, self._read_at = self._api, api, SYSTEM_CLOCK.monotonic()
         if before is not None and before.settings.account_key != api.settings.account_key:
             log.info("The settings of connection %s have changed", self._conn_id)
-            for changed in list(self._changed):
-                changed()
+            for watcher in list(self._watchers):
+                watcher.settings_changed()
         return api
 
     def _ended(self, task: asyncio.Task[Api]) -> None:

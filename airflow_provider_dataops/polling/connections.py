@@ -15,6 +15,7 @@ from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.http import Request
 from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import ApiError
+from airflow_provider_dataops.polling.deadline_timers import DeadlineTimers
 from airflow_provider_dataops.polling.lanes import Lane, Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
@@ -41,6 +42,7 @@ class SharedConnection:
 
     :param driver: sends the requests.
     :param gate: decides when the next request may be sent, for instance after a refusal.
+    :param deadlines: the deadlines of the triggers that wait for a run.
     :param reopened: an event. It is set when the waiting requests must check the gate again.
     :param pollers: the pollers, by group.
     :param users: how many triggers use the connection.
@@ -51,6 +53,7 @@ class SharedConnection:
 
     driver: AsyncDriver
     gate: RequestGate = field(default_factory=RequestGate)
+    deadlines: DeadlineTimers = field(default_factory=DeadlineTimers)
     reopened: asyncio.Event = field(default_factory=asyncio.Event)
     pollers: dict[str, Poller] = field(default_factory=dict)
     users: int = 0
@@ -150,37 +153,13 @@ _connections: dict[_Key, SharedConnection] = {}
 _opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
 
 
-class shared:  # noqa: N801 - it is used like a function
-    """Use the connection that all triggers with the same settings share on this event loop.
+async def join(api: Api) -> SharedConnection:
+    """Return the connection that all triggers with the same settings share on this event loop.
 
-    The first trigger opens the connection. It is closed :data:`LINGER` seconds after the last trigger ended.
-
-    This is a class, because each of ten thousand triggers would keep six objects for a generator function.
+    Call :func:`leave` at the end. The first trigger opens the connection. It is closed :data:`LINGER` seconds
+    after the last trigger has left.
     """
-
-    __slots__ = ("_api", "_connection", "_key")
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    async def __aenter__(self) -> SharedConnection:
-        """Open the connection if no other trigger has opened it."""
-        self._key = (id(asyncio.get_running_loop()), type(self._api), self._api.settings.account_key)
-        self._connection = await _joined(self._key, self._api)
-        return self._connection
-
-    async def __aexit__(self, *_: object) -> None:
-        """Close the connection later if this was its last trigger."""
-        self._connection.users -= 1
-        if self._connection.users == 0:
-            # Use an empty context, because the context of the last trigger would keep that trigger's logger
-            # alive.
-            self._connection.closing = asyncio.get_running_loop().call_later(
-                LINGER, _close, self._key, self._connection, context=contextvars.Context()
-            )
-
-
-async def _joined(key: _Key, api: Api) -> SharedConnection:
+    key = _key(api)
     async with _opening.setdefault(key, asyncio.Lock()):
         connection = _connections.get(key)
         if connection is None:
@@ -194,6 +173,21 @@ async def _joined(key: _Key, api: Api) -> SharedConnection:
         connection.closing.cancel()
         connection.closing = None
     return connection
+
+
+def leave(connection: SharedConnection) -> None:
+    """Do not use a connection any more. Close it later if this was its last trigger."""
+    connection.users -= 1
+    if connection.users == 0:
+        # Use an empty context, because the context of the last trigger would keep that trigger's logger
+        # alive.
+        connection.closing = asyncio.get_running_loop().call_later(
+            LINGER, _close, _key(connection.api), connection, context=contextvars.Context()
+        )
+
+
+def _key(api: Api) -> _Key:
+    return id(asyncio.get_running_loop()), type(api), api.settings.account_key
 
 
 async def _live(key: _Key, connection: SharedConnection) -> AsyncGenerator[None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from airflow_provider_dataops.core.retry import is_passing
 from airflow_provider_dataops.errors import ApiError, DataOpsError, UnroutedError
 from airflow_provider_dataops.lifecycle.progress import Verdict, WaitProgress, failure_pause
 from airflow_provider_dataops.polling.accounts import account_of
-from airflow_provider_dataops.polling.connections import shared
+from airflow_provider_dataops.polling.connections import join, leave
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -67,7 +66,7 @@ async def snapshots(feed: Feed, read: Callable[[], Awaitable[Api]]) -> AsyncGene
                     yield snapshot
                 await account.sleep(pause)
         finally:
-            await reader.close()
+            reader.close()
 
 
 def _mistake(feed: Feed) -> Exception | None:
@@ -91,7 +90,6 @@ class _Reader:
             chance=SYSTEM_CLOCK.random(),
         )
         self._connection: SharedConnection | None = None
-        self._opened = AsyncExitStack()
         self._before: Listing | None = None
         self._followed: tuple[str, str] | None = None
         self._logged = ""
@@ -113,9 +111,11 @@ class _Reader:
             log.exception("The event trigger of connection %s failed; %s", self._feed.conn_id, _AGAIN)
         return None, UNUSABLE_PAUSE
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Leave the connection that other triggers may use, too."""
-        await self._opened.aclose()
+        if self._connection is not None:
+            leave(self._connection)
+            self._connection = None
 
     async def _connected(self, account: Account) -> tuple[Api, SharedConnection]:
         """Return the platform with the present settings, and the connection.
@@ -126,10 +126,9 @@ class _Reader:
         is_refused = self._progress.refusals > 0
         api = await account.api(after_refusal=is_refused)
         if self._connection is None or is_refused or not account.is_current(self._connection.api):
-            opened = AsyncExitStack()
-            self._connection = await opened.enter_async_context(shared(api))
-            await self._opened.aclose()
-            self._opened = opened
+            joined = await join(api)
+            self.close()
+            self._connection = joined
         return api, self._connection
 
     async def _poll(

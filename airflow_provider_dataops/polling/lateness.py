@@ -12,7 +12,7 @@ from airflow_provider_dataops.core.words import duration_in_words
 
 if TYPE_CHECKING:
     from airflow_provider_dataops.polling.connections import SharedConnection
-    from airflow_provider_dataops.polling.subscriptions import TrackedRun
+    from airflow_provider_dataops.polling.schedule import TrackedRun
 
 #: A warning is logged after requests were late for ``LATE`` seconds, and again after ``WARN_AGAIN`` seconds.
 LATE, WARN_AGAIN = 60.0, 600.0

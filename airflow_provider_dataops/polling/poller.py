@@ -17,7 +17,8 @@ from airflow_provider_dataops.errors import ApiError, DataOpsError, ReplyTooLarg
 from airflow_provider_dataops.lifecycle import progress
 from airflow_provider_dataops.lifecycle.progress import failure_pause, interval
 from airflow_provider_dataops.polling.lateness import Lateness
-from airflow_provider_dataops.polling.subscriptions import Schedule, Signal, Subscription
+from airflow_provider_dataops.polling.schedule import Schedule
+from airflow_provider_dataops.polling.subscriptions import Signal, Subscription
 from airflow_provider_dataops.transport.gate import OPENS_AFTER
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.watch import RunWatch
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.polling.lanes import Lane
-    from airflow_provider_dataops.polling.subscriptions import TrackedRun
+    from airflow_provider_dataops.polling.schedule import TrackedRun
 
     Answers = Mapping[str, RunSnapshot | DataOpsError | Signal]
 
@@ -61,7 +62,7 @@ class Poller:
     """
 
     def __init__(self, connection: SharedConnection, group: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self.group = group
         self._schedule = Schedule()
         self._changed = asyncio.Event()
@@ -83,18 +84,23 @@ class Poller:
 
     # --- the triggers ----------------------------------------------------------------------------------
 
-    def subscribe(self, watch: RunWatch, poll_interval: float, *, pause: float = 0.0) -> Subscription:
+    def subscribe(
+        self, watch: RunWatch, poll_interval: float, *, pause: float = 0.0, seconds: float = math.inf
+    ) -> Subscription:
         """Start polling a run. Return the subscription, whose queue gets the results.
 
         :param pause: the run is not due before this many seconds have passed.
+        :param seconds: after this many seconds, the queue gets :attr:`.Signal.DEADLINE`.
         """
-        clock = self._connection.driver.clock
+        clock = self.connection.driver.clock
         now = clock.monotonic()
         subscription = Subscription(watch, poll_interval, began=now)
-        self._connection.waits += 1
+        self.connection.waits += 1
         # Triggers that start together, such as after a restart, are spread over the interval.
         spread = clock.random() * self._interval(0.0, poll_interval, watch)
         self._schedule.add(subscription, now + pause + spread)
+        if seconds < math.inf:
+            self.connection.deadlines.add(subscription, seconds)
         if now + pause + spread < self._sleeps_until:
             self._changed.set()
         if self._task is None or self._task.done():
@@ -106,19 +112,18 @@ class Poller:
         return subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """End a subscription, because its trigger no longer waits."""
-        self._connection.waits -= 1
+        """End a subscription, because its trigger no longer waits. The last one stops the poller."""
+        self.connection.waits -= 1
+        self.connection.deadlines.remove(subscription)
         self._schedule.remove(subscription)
+        if not self._schedule.runs and self.connection.pollers.get(self.group) is self:
+            del self.connection.pollers[self.group]
+            self.stop()
 
     def next_look(self, subscription: Subscription) -> float:
         """Return in how many seconds the run of a subscription will probably be read next."""
-        now = self._connection.driver.clock.monotonic()
-        return max(subscription.run.due - now + self._lateness.last, self._connection.gate.opens_in(now))
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no trigger waits for a run of this group any more."""
-        return not self._schedule.runs
+        now = self.connection.driver.clock.monotonic()
+        return max(subscription.run.due - now + self._lateness.last, self.connection.gate.opens_in(now))
 
     def stop(self) -> None:
         """Stop the poller. It may have ended already."""
@@ -134,7 +139,7 @@ class Poller:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("The poller of %s ended with an error: %r", self.group, error, exc_info=error)
-        now = self._connection.driver.clock.monotonic()
+        now = self.connection.driver.clock.monotonic()
         for run in self._schedule.runs.values():
             for subscription in run.subscriptions:
                 subscription.deliver(Signal.POLLER_ENDED, now)
@@ -142,7 +147,7 @@ class Poller:
     # --- requests --------------------------------------------------------------------------------------
 
     async def _poll(self) -> None:
-        clock = self._connection.driver.clock
+        clock = self.connection.driver.clock
         while True:
             self._changed.clear()
             wait = self._next_request_in(clock.monotonic())
@@ -150,7 +155,7 @@ class Poller:
                 await self._sleep(wait)
                 continue
             # Choose the runs when the lane is free. Until then, other runs may have become more urgent.
-            lane = await self._connection.turn(self.group)
+            lane = await self.connection.turn(self.group)
             now = clock.monotonic()
             if self._next_request_in(now) > SOON:
                 lane.release()
@@ -163,7 +168,7 @@ class Poller:
         # A request that is cancelled before its first step does not free its lane.
         lane.release()
         self._requests.discard(request)
-        now = self._connection.driver.clock.monotonic()
+        now = self.connection.driver.clock.monotonic()
         if now + self._next_request_in(now) < self._sleeps_until:
             self._changed.set()
 
@@ -189,7 +194,7 @@ class Poller:
 
     async def _sleep(self, seconds: float) -> None:
         """Wait for some seconds, or until the subscriptions change or a request ends."""
-        self._sleeps_until = self._connection.driver.clock.monotonic() + seconds
+        self._sleeps_until = self.connection.driver.clock.monotonic() + seconds
         if math.isinf(seconds):
             await self._changed.wait()
         else:
@@ -220,7 +225,7 @@ class Poller:
         watches = {run.key: run.watch for run in runs}
         self._entries.trim(len(self._schedule.runs))
         # All watches of a group can request the same list, so take any of them.
-        sweep = runs[0].watch.sweep(self._connection.api, watches, self._entries)
+        sweep = runs[0].watch.sweep(self.connection.api, watches, self._entries)
         try:
             answers = await self._listed(sweep, lane)
         except ApiError as error:
@@ -231,7 +236,7 @@ class Poller:
             log.exception("Reading the list of %s failed", self.group)
             await self._hand_out(runs, dict.fromkeys(watches, Signal.POLLER_ENDED))
         else:
-            now = self._connection.driver.clock.monotonic()
+            now = self.connection.driver.clock.monotonic()
             self._list_at, self._listed_at, self._failing_since = 0.0, now, None
             missed = [run for run in runs if run.key not in answers]
             for run in missed:
@@ -254,13 +259,13 @@ class Poller:
         except StopIteration as ended:
             answers: Answers = ended.value
             return answers
-        return await self._connection.send(_resumed(sweep, first), lane, Poll.LIST)
+        return await self.connection.send(_resumed(sweep, first), lane, Poll.LIST)
 
     async def _look(self, lane: Lane, run: TrackedRun) -> None:
         """Read one run alone, and pass on the result."""
         answer: RunSnapshot | DataOpsError | Signal
         try:
-            answer = await self._connection.send(run.watch.look(self._connection.api), lane, Poll.RUN)
+            answer = await self.connection.send(run.watch.look(self.connection.api), lane, Poll.RUN)
         except DataOpsError as error:
             answer = error
         except Exception:
@@ -276,7 +281,7 @@ class Poller:
         :param runs: the runs of the request.
         :param answers: the results, by the key of the run.
         """
-        clock = self._connection.driver.clock
+        clock = self.connection.driver.clock
 
         def delay(run: TrackedRun, now: float) -> float:
             answer = answers.get(run.key)
@@ -297,7 +302,7 @@ class Poller:
 
         :param delay: returns the seconds until a run is read next. It gets the run and the present time.
         """
-        clock = self._connection.driver.clock
+        clock = self.connection.driver.clock
         done = 0
         for run in runs:
             now = clock.monotonic()
@@ -312,14 +317,14 @@ class Poller:
 
     async def _list_failed(self, runs: list[TrackedRun], error: ApiError, *, is_whole: bool) -> None:
         """Decide how to read the runs of a list that could not be read."""
-        clock = self._connection.driver.clock
+        clock = self.connection.driver.clock
         now = clock.monotonic()
         if isinstance(error, ReplyTooLargeError) and not is_whole and len(runs) > 1:
             self._list_size = len(runs) // 2
             await self._give(runs, {}, lambda _run, _now: 0.0)
             return
         # After a failed login, do not read the runs one by one: each of these requests would log in again.
-        is_about_list = is_about_request(error) and not self._connection.api.needs_login()
+        is_about_list = is_about_request(error) and not self.connection.api.needs_login()
         if self._failing_since is None:
             self._failing_since = now
         is_long = is_passing(error) and now - self._failing_since >= OPENS_AFTER
@@ -341,7 +346,7 @@ class Poller:
 
     def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
         """Return the seconds until a run of this age is read again."""
-        waits = self._connection.waits
+        waits = self.connection.waits
         listed = min(waits / YOUNG_LISTED_PER_SECOND, YOUNG_LISTED)
         shortest = listed if watch.sweeps else waits / YOUNG_PER_SECOND
         return interval(age, poll_interval, chance, shortest=shortest)
@@ -373,10 +378,3 @@ def poller_for(connection: SharedConnection, watch: RunWatch) -> Poller:
     if group not in connection.pollers:
         connection.pollers[group] = Poller(connection, group)
     return connection.pollers[group]
-
-
-def release(connection: SharedConnection, poller: Poller) -> None:
-    """Stop the poller if no trigger waits for a run of its group any more."""
-    if poller.is_idle and connection.pollers.get(poller.group) is poller:
-        connection.pollers.pop(poller.group)
-        poller.stop()

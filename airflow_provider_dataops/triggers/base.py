@@ -13,12 +13,13 @@ from airflow_provider_dataops.adapters.secrets import aregister_secret
 from airflow_provider_dataops.core.arguments import require_boolean, require_text, require_time
 from airflow_provider_dataops.core.clock import SYSTEM_CLOCK
 from airflow_provider_dataops.core.watch import AutoDataclass, ConditionWatch, RunWatch, Watch
+from airflow_provider_dataops.polling.joint_task import JointTask
 from airflow_provider_dataops.polling.publisher import forget
 from airflow_provider_dataops.registry import hook_class
 from airflow_provider_dataops.triggers import guard, pace
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.hooks.base import DataOpsHook
@@ -66,6 +67,7 @@ class DataclassTrigger(AutoDataclass, BaseTrigger):
 
     def __post_init__(self) -> None:
         """Initialise ``BaseTrigger``. This is a part of the constructor, so it must not fail."""
+        super().__post_init__()
         BaseTrigger.__init__(self)
         # All triggers of a class share one logger. A logger for each of ten thousand triggers would take as
         # much memory as all the rest of their waits.
@@ -114,8 +116,11 @@ class DataOpsTrigger(Watch, TaskTrigger):
         """Read the connection, and return its platform. Airflow masks the connection's secrets in the log."""
         return await connected_api(self.conn_type, self.conn_id)
 
-    async def ended(self) -> RunEvent | ConditionEvent:
-        """Wait for the run or the condition, and return how the wait ended."""
+    def ended(self, waits: Any) -> Awaitable[RunEvent | ConditionEvent]:
+        """Wait for the run or the condition, and return how the wait ended.
+
+        :param waits: the module :mod:`.waits`, from :func:`load_waits`.
+        """
         raise NotImplementedError
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -124,7 +129,8 @@ class DataOpsTrigger(Watch, TaskTrigger):
         began = SYSTEM_CLOCK.monotonic()
         try:
             await pace.turn()
-            event = await self.ended()
+            waits, _ = await load_waits(self.conn_type)
+            event = await self.ended(waits)
             await guard.hold_back(began, self.worker_load)
             yield TriggerEvent(event.as_json())
         finally:
@@ -160,11 +166,10 @@ class RunTrigger(RunWatch, DataOpsTrigger):
         if self.published_state is not None:
             require_text(published_state=self.published_state)
 
-    async def ended(self) -> RunEvent:
+    def ended(self, waits: Any) -> Awaitable[RunEvent]:
         """Wait for the end of the run, and return how the wait ended."""
-        waits, _ = await load_waits(self.conn_type)
-        event: RunEvent = await waits.run_ended(self)
-        return event
+        waiting: Awaitable[RunEvent] = waits.run_ended(self)
+        return waiting
 
     async def on_kill(self) -> None:
         """Stop the run if a user marked the task as failed or success.
@@ -190,11 +195,10 @@ class ConditionTrigger(ConditionWatch, DataOpsTrigger):
         super().check()
         require_time(poke_interval=self.poke_interval)
 
-    async def ended(self) -> ConditionEvent:
+    def ended(self, waits: Any) -> Awaitable[ConditionEvent]:
         """Wait until the condition is true, and return how the wait ended."""
-        waits, _ = await load_waits(self.conn_type)
-        event: ConditionEvent = await waits.condition_met(self)
-        return event
+        waiting: Awaitable[ConditionEvent] = waits.condition_met(self)
+        return waiting
 
 
 class PauseTrigger(TaskTrigger):
@@ -230,7 +234,7 @@ async def connected_api(conn_type: str, conn_id: str) -> Api:
 _Loaded = tuple[Any, type["DataOpsHook[Any]"]]
 _LOADED: dict[str, _Loaded] = {}
 #: The imports that are under way. Thousands of triggers may start at the same moment.
-_LOADING: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[_Loaded]] = {}
+_LOADING: dict[tuple[asyncio.AbstractEventLoop, str], JointTask[_Loaded]] = {}
 
 
 async def load_waits(conn_type: str) -> _Loaded:
@@ -240,9 +244,10 @@ async def load_waits(conn_type: str) -> _Loaded:
         loading = _LOADING.get(key)
         if loading is None:
             # Import in a thread: on the event loop, these imports would block all other triggers.
-            loading = _LOADING[key] = asyncio.create_task(asyncio.to_thread(_load, conn_type))
-            loading.add_done_callback(lambda _: _LOADING.pop(key))
-        _LOADED[conn_type] = await asyncio.shield(loading)
+            loading = JointTask(asyncio.to_thread(_load, conn_type), f"import the triggers of {conn_type}")
+            loading.task.add_done_callback(lambda _: _LOADING.pop(key))
+            _LOADING[key] = loading
+        _LOADED[conn_type] = await loading.result()
     return _LOADED[conn_type]
 
 

@@ -193,7 +193,8 @@ class SensorTrigger(DataclassTrigger):
         # Thousands of sensors may start at once, and Airflow stores their links one after the other.
         linking = asyncio.create_task(self._store_link(wait.sensor))
         try:
-            event = await trigger.ended()
+            waits, _ = await load_waits(trigger.conn_type)
+            event = await trigger.ended(waits)
         finally:
             await linking
         return await self._last_look(trigger) or event if event.ending is Ending.TIMEOUT else event

@@ -15,8 +15,8 @@ from airflow_provider_dataops.errors import ApiError, DataOpsError
 from airflow_provider_dataops.lifecycle.events import ConditionEvent, Ending, RunEvent
 from airflow_provider_dataops.lifecycle.progress import FIRST_INTERVAL, Verdict, WaitProgress, failure_pause
 from airflow_provider_dataops.polling.accounts import account_of
-from airflow_provider_dataops.polling.connections import shared
-from airflow_provider_dataops.polling.poller import poller_for, release
+from airflow_provider_dataops.polling.connections import join, leave
+from airflow_provider_dataops.polling.poller import poller_for
 from airflow_provider_dataops.polling.publisher import publish
 from airflow_provider_dataops.polling.subscriptions import Signal
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.accounts import Account
     from airflow_provider_dataops.polling.connections import SharedConnection
+    from airflow_provider_dataops.polling.poller import Poller
+    from airflow_provider_dataops.polling.subscriptions import Answer, Subscription
     from airflow_provider_dataops.triggers.base import ConditionTrigger, DataOpsTrigger, RunTrigger
 
 #: After Airflow has reported that the task ended, the stop request may take this many seconds.
@@ -39,7 +41,11 @@ STATE_BUDGET = 60.0
 
 
 async def run_ended(trigger: RunTrigger) -> RunEvent:
-    """Wait for a run, and return how the wait ended. If the credentials are refused, read them again."""
+    """Wait for a run, and return how the wait ended. If the credentials are refused, read them again.
+
+    Ten thousand triggers may wait here. So this is one coroutine, without a context manager or a timeout of
+    its own: each of them would add objects to memory, which the garbage collector visits again and again.
+    """
     progress = WaitProgress(
         SYSTEM_CLOCK.monotonic(),
         trigger.run_id,
@@ -47,89 +53,96 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
         outline=trigger.published_state or "",
         chance=SYSTEM_CLOCK.random(),
     )
+    deaths = 0
     try:
         with _account(trigger) as account:
             while True:
-                async with shared(await _api(trigger, account, progress)) as connection:
-                    _log_if_refused(trigger, connection)
-                    event = await _run_ended(trigger, account, connection, progress)
-                if event is not None:
-                    return event
+                connection = await join(await _api(trigger, account, progress))
+                try:
+                    poller, subscription = _subscribed(trigger, connection, progress, is_again=deaths > 0)
+                    account.watch(subscription)
+                    try:
+                        is_current = account.is_current(connection.api)
+                        outcome: RunEvent | Verdict = Verdict.WAIT if is_current else Verdict.RECONNECT
+                        while outcome is Verdict.WAIT:
+                            answer = await subscription.next()
+                            deaths = deaths + 1 if answer is Signal.POLLER_ENDED else 0
+                            if deaths > 1:
+                                raise DataOpsError(
+                                    "polling failed twice; the triggerer's log shows the cause"
+                                )
+                            outcome = _outcome(trigger, poller, subscription, progress, answer)
+                            # Thousands of triggers would keep thousands of snapshots in memory until the next
+                            # one comes.
+                            del answer
+                    finally:
+                        account.unwatch(subscription)
+                        poller.leave(subscription)
+                finally:
+                    leave(connection)
+                if isinstance(outcome, RunEvent):
+                    return outcome
     except _DeadlineError:
         return progress.timed_out(trigger.deadline)
     except DataOpsError as error:
         return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=str(error))
 
 
-async def _run_ended(
-    trigger: RunTrigger, account: Account, connection: SharedConnection, progress: WaitProgress
-) -> RunEvent | None:
-    """Wait for a run with one connection. Return ``None`` if the settings may have changed."""
+def _subscribed(
+    trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress, *, is_again: bool
+) -> tuple[Poller, Subscription]:
+    """Start to wait for a run with a connection.
+
+    :param is_again: whether the poller has ended with an error, so that the next request must not come soon.
+    """
+    _log_if_refused(trigger, connection)
     progress.kind = f"{connection.api.platform} {connection.api.noun}"
     progress.outage_budget = connection.api.settings.options.outage_budget
-    poller = poller_for(connection, trigger)
     if trigger.not_before:
         quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
         connection.gate.leave_alone(quiet, SYSTEM_CLOCK.monotonic())
-    pause = FIRST_INTERVAL if progress.refusals else 0.0
-    subscription = poller.subscribe(trigger, trigger.poll_interval, pause=pause)
-    account.watch(subscription.settings_changed)
-    deaths = 0
-    try:
-        if not account.is_current(connection.api):
-            return None
-        while True:
-            try:
-                # Do not use wait_for: in Python 3.11 it sometimes ignores a cancellation.
-                async with asyncio.timeout(_remaining(trigger)):
-                    answer = await subscription.answers.get()
-            except TimeoutError:
-                if connection.gate.refusals.last is None:
-                    return progress.timed_out(trigger.deadline)
-                # Do not report a timeout. After a timeout, the worker would send the refused credentials
-                # once more.
-                message = progress.refused(trigger.deadline)
-                return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
-            if answer is Signal.SETTINGS_CHANGED:
-                return None
-            if answer is Signal.POLLER_ENDED:
-                deaths += 1
-                if deaths > 1:
-                    raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
-                account.unwatch(subscription.settings_changed)
-                poller.leave(subscription)
-                subscription = poller.subscribe(trigger, trigger.poll_interval, pause=FIRST_INTERVAL)
-                account.watch(subscription.settings_changed)
-                if not account.is_current(connection.api):
-                    return None
-                continue
-            deaths = 0
-            now = SYSTEM_CLOCK.monotonic()
-            next_look = poller.next_look(subscription)
-            if isinstance(answer, ApiError):
-                verdict = progress.failed(answer, now)
-                progress.log_failure(verdict, now, next_look, trigger.log)
-                _publish(trigger, connection, progress)
-                if verdict is Verdict.RECONNECT:
-                    return None
-                if verdict is Verdict.GIVE_UP:
-                    return RunEvent.unreachable(trigger.run_id, answer)
-            elif isinstance(answer, DataOpsError):
-                # Waiting does not solve this error. For example, the file with the key is not on this
-                # machine.
-                raise answer
-            else:
-                event = progress.ending(answer, now, next_look, trigger.log)
-                _publish(trigger, connection, progress)
-                if event is not None:
-                    return event
-            subscription.wake_at = progress.wake_at
-            # Thousands of triggers would keep thousands of snapshots in memory until the next one comes.
-            del answer
-    finally:
-        account.unwatch(subscription.settings_changed)
-        poller.leave(subscription)
-        release(connection, poller)
+    poller = poller_for(connection, trigger)
+    pause = FIRST_INTERVAL if progress.refusals or is_again else 0.0
+    return poller, poller.subscribe(trigger, trigger.poll_interval, pause=pause, seconds=_remaining(trigger))
+
+
+def _outcome(
+    trigger: RunTrigger, poller: Poller, subscription: Subscription, progress: WaitProgress, answer: Answer
+) -> RunEvent | Verdict:
+    """Return how the wait ended. If it continues, return WAIT, or RECONNECT to begin with new settings.
+
+    :raises DataOpsError: if waiting does not help. For example, the file with the key is not on this machine.
+    """
+    if answer is Signal.SETTINGS_CHANGED or answer is Signal.POLLER_ENDED:
+        return Verdict.RECONNECT
+    if answer is Signal.DEADLINE:
+        return _at_deadline(trigger, poller.connection, progress)
+    outcome: RunEvent | Verdict
+    now = SYSTEM_CLOCK.monotonic()
+    next_look = poller.next_look(subscription)
+    if isinstance(answer, ApiError):
+        outcome = progress.failed(answer, now)
+        progress.log_failure(outcome, now, next_look, trigger.log)
+        if outcome is Verdict.GIVE_UP:
+            outcome = RunEvent.unreachable(trigger.run_id, answer)
+    elif isinstance(answer, DataOpsError):
+        raise answer
+    else:
+        outcome = progress.ending(answer, now, next_look, trigger.log) or Verdict.WAIT
+    _publish(trigger, poller.connection, progress)
+    subscription.wake_at = progress.wake_at
+    if outcome is Verdict.WAIT and not _remaining(trigger):
+        return _at_deadline(trigger, poller.connection, progress)
+    return outcome
+
+
+def _at_deadline(trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress) -> RunEvent:
+    """Return the event of a wait that has reached its deadline."""
+    if connection.gate.refusals.last is None:
+        return progress.timed_out(trigger.deadline)
+    # Do not report a timeout. After a timeout, the worker would send the refused credentials once more.
+    message = progress.refused(trigger.deadline)
+    return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=message)
 
 
 async def stop_run(trigger: RunTrigger) -> None:
@@ -224,9 +237,12 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
     try:
         with _account(trigger) as account:
             while True:
-                async with shared(await _api(trigger, account, progress)) as connection:
+                connection = await join(await _api(trigger, account, progress))
+                try:
                     _log_if_refused(trigger, connection)
                     event = await _condition_met(trigger, account, connection, progress)
+                finally:
+                    leave(connection)
                 if event is not None:
                     return event
     except _DeadlineError:
@@ -304,8 +320,11 @@ def _remaining(trigger: DataOpsTrigger) -> float:
 async def connected(trigger: DataOpsTrigger) -> AsyncIterator[SharedConnection]:
     """Use the connection that all triggers of an account share."""
     with _account(trigger) as account:
-        async with shared(await account.api()) as connection:
+        connection = await join(await account.api())
+        try:
             yield connection
+        finally:
+            leave(connection)
 
 
 def _publish(trigger: DataOpsTrigger, connection: SharedConnection, progress: WaitProgress) -> None:

@@ -262,12 +262,14 @@ class QuantemplateApi(Api):
     ) -> Exchange[Listed[RunSnapshot]]:
         """Return some executions of a pipeline, in the format that all platforms share.
 
+        The snapshots of active executions have no details.
+
         :param wanted: the ids of the executions.
         :param cache: the snapshots from earlier lists of this pipeline.
         """
 
         def convert(execution: Execution) -> RunSnapshot:
-            return execution.snapshot(pipeline_id, organisation_id)
+            return execution.snapshot(pipeline_id, organisation_id).brief
 
         read = partial(read_wanted, wanted=wanted, convert=convert, cache=cache)
         return self._list(organisation_id, pipeline_id, read)

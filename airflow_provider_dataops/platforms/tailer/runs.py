@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import asdict, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_dataops.core import listing
@@ -191,6 +190,13 @@ class TailerRunWatch(TailerWatch, RunWatch):
 
     sweeps = True
 
+    def __post_init__(self) -> None:
+        """Prepare the watch for lists."""
+        super().__post_init__()
+        # The run as a list contained it last, and the snapshot that was made of it.
+        self._run: Run | None = None
+        self._snapshot: RunSnapshot | None = None
+
     def check(self) -> None:
         """Check that the job's id is ``None`` or a text."""
         super().check()
@@ -211,21 +217,16 @@ class TailerRunWatch(TailerWatch, RunWatch):
         """The group of the run: the fields by which Tailer can list runs of several configurations."""
         return str((self.account, self.environment, canonical_type(self.configuration_type)))
 
-    @cached_property
-    def _shown(self) -> list[tuple[Run, RunSnapshot]]:
-        """The run as a list contained it last, and the snapshot that was made of it."""
-        return []
-
     def _listed(self, api: TailerApi, run: Run | None) -> RunSnapshot | None:
         """Return the snapshot of a listed run; ``None`` if it is not the run of this watch."""
         if run is None:
             return None
-        if not self._shown or self._shown[0][0] is not run:
+        if self._run is not run:
             configuration = self.configuration(api)
             if not configuration.is_named_by(run):
                 return None
-            self._shown[:] = [(run, self.snapshot(configuration, run))]
-        return self._shown[0][1]
+            self._run, self._snapshot = run, self.snapshot(configuration, run).brief
+        return self._snapshot
 
     def sweep(
         self, api: TailerApi, watches: Mapping[str, Self], cache: EntryCache[Run] | None = None

@@ -14,7 +14,7 @@ from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunWatch
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
-from airflow_provider_dataops.platforms.trac.model.jobs import result_of
+from airflow_provider_dataops.platforms.trac.model.jobs import result_of, snapshot
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class TracJobLaunch(Launch):
 
         :raises MalformedReplyError: if one of these jobs cannot be read.
         """
-        found = yield from self.api.jobs_with_token("EQ", token, self.tenant)
-        return [job.snapshot for job in found.whole()]
+        found = yield from self.api.jobs_of_submission(token, self.tenant)
+        return [snapshot(job) for job in found.whole()]
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
         """Return the watch, which describes how to wait for the job."""
@@ -104,6 +104,12 @@ class TracJobWatch(RunWatch):
     sweeps = True
     sweep_limit = SEARCH_LIMIT
 
+    def __post_init__(self) -> None:
+        """Prepare the watch for searches."""
+        super().__post_init__()
+        # The job as the last search found it, if it had ended.
+        self._ended: Tag | None = None
+
     def check(self) -> None:
         """Check that the tenant is set, and that token and key are valid or empty."""
         super().check()
@@ -112,11 +118,6 @@ class TracJobWatch(RunWatch):
             require_text(submission_id=self.submission_id)
         if self.result_key != "":
             Selector.of_type(self.result_key, "RESULT", "result_key")
-
-    @cached_property
-    def _ended(self) -> list[Tag]:
-        """The job as the last search found it, if it had ended."""
-        return []
 
     @property
     def key(self) -> str:
@@ -135,9 +136,10 @@ class TracJobWatch(RunWatch):
         object. The key is known if the job was read before, for instance by the operator before it deferred.
         """
         result: Selector | None
-        if self._ended:
+        if self._ended is not None:
+            found, self._ended = self._ended, None
             result = Selector.of_type(self.result_key, "RESULT", "result_key")
-            ended = yield from api.found_snapshot(self._ended.pop(), result, self.tenant)
+            ended = yield from api.found_snapshot(found, result, self.tenant)
             if ended is not None:
                 return ended
         try:
@@ -159,7 +161,7 @@ class TracJobWatch(RunWatch):
         tokens = {token for key in watches for _, _, token in [key.partition(" ")] if token}
         if not tokens:
             return {}
-        found = yield from api.jobs_with_token("IN", sorted(tokens), self.tenant, cache)
+        found = yield from api.waiting_jobs(tokens, self.tenant, cache)
         active: dict[str, RunSnapshot] = {}
         for job in found.found:
             key = f"{job.snapshot.run_id} {job.token}"
@@ -171,7 +173,7 @@ class TracJobWatch(RunWatch):
 
     def _found(self, job: FoundJob) -> None:
         """Remember the job if it has ended and :meth:`look` can use it."""
-        self._ended[:] = [job.ended] if job.ended is not None and self.result_key else []
+        self._ended = job.ended if self.result_key else None
 
     def url(self, api: TracApi) -> str:
         """Return the link to the job."""

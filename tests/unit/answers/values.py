@@ -138,7 +138,7 @@ PLATFORM_VALUES: dict[str, dict[str, Any]] = {
         "resource_type": "MODEL_REPOSITORY",
         "resource_key": "acme_models",
         "definition": CUSTOM,
-        "operator": "EQ",
+        "tokens": ["t0ken"],
         "search": None,
         "min_results": 1,
         "job_attrs": None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from tests.unit.model.remote import Remote
 from tests.unit.model.task import ApiServerError, DagRun, Task
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from airflow_provider_dataops.core.api import Api
 
@@ -342,9 +341,8 @@ class SharedConnection:
         return driver.run(exchange, policy)
 
 
-@asynccontextmanager
-async def shared(api: Api) -> AsyncIterator[SharedConnection]:
-    yield SharedConnection(api)
+async def join(api: Api) -> SharedConnection:
+    return SharedConnection(api)
 
 
 async def task_state(ti: Any) -> str | None:

@@ -31,7 +31,7 @@ def polled(
 
         async def collect(waiter: Subscription) -> None:
             while True:
-                received[waiter.watch.key].append(await waiter.answers.get())
+                received[waiter.watch.key].append(await waiter.next())
                 waiter.wake_at = 0.0
 
         collecting = [asyncio.ensure_future(collect(waiter)) for waiter in waiters]

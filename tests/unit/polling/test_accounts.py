@@ -46,14 +46,24 @@ class Stored:
         return api(**self.settings)
 
 
+class Watcher:
+    """Notes when it is told of a change."""
+
+    def __init__(self, changes: list[float] | None) -> None:
+        self._changes = changes
+
+    def settings_changed(self) -> None:
+        if self._changes is not None:
+            self._changes.append(asyncio.get_running_loop().time())
+
+
 def wait(stored: Stored, seconds: float, changes: list[float] | None = None) -> Coroutine[Any, Any, Api]:
     """Use the connection for some seconds. Return its API, as a trigger gets it at the start."""
 
     async def use() -> Api:
-        loop = asyncio.get_running_loop()
         with account_of("tamr", "c", stored.read) as account:
             first = await account.api()
-            account.watch(lambda: None if changes is None else changes.append(loop.time()))
+            account.watch(Watcher(changes))
             await asyncio.sleep(seconds)
             return first
 

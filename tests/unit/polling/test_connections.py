@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +18,33 @@ from airflow_provider_dataops.errors import (
     ServerError,
 )
 from airflow_provider_dataops.polling import connections
-from airflow_provider_dataops.polling.connections import LINGER, shared
+from airflow_provider_dataops.polling.connections import LINGER, join, leave
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from tests.loops import LoopClock, run_virtual
 from tests.unit.platforms.apis import toucan
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, api, connection, outage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     import aiohttp
 
+    from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.connections import SharedConnection
     from tests.kept_metrics import KeptMetrics
 
 
 def is_closed(session: aiohttp.ClientSession) -> bool:
     return session.closed
+
+
+@asynccontextmanager
+async def shared(used: Api) -> AsyncIterator[SharedConnection]:
+    connection = await join(used)
+    try:
+        yield connection
+    finally:
+        leave(connection)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +26,6 @@ from tests.unit.triggers.fakes import FakePlatform, api, connection, outage
 from tests.unit.triggers.feeds import FakeFeed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from airflow_provider_dataops.core.api import Api
     from airflow_provider_dataops.polling.connections import SharedConnection
     from airflow_provider_dataops.polling.feeds import FeedSnapshot
@@ -47,15 +45,14 @@ class Feeds:
         self._connection: SharedConnection | None = None
         for module in (accounts, feeds):
             monkeypatch.setattr(module, "SYSTEM_CLOCK", LoopClock())
-        monkeypatch.setattr(feeds, "shared", self._shared)
+        monkeypatch.setattr(feeds, "join", self._join)
+        monkeypatch.setattr(feeds, "leave", lambda _: self.uses.append(-1))
 
-    @asynccontextmanager
-    async def _shared(self, used: Api) -> AsyncIterator[SharedConnection]:
+    async def _join(self, used: Api) -> SharedConnection:
         if self._connection is None or self._connection.api.settings.account_key != used.settings.account_key:
             self._connection = connection(self.platform, **self.settings)
         self.uses.append(1)
-        yield self._connection
-        self.uses.append(-1)
+        return self._connection
 
     async def _read(self) -> Api:
         self.reads += 1

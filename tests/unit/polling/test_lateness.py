@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_dataops.core.metrics import Timing
 from airflow_provider_dataops.polling.lateness import METRIC_AGAIN, Lateness
-from airflow_provider_dataops.polling.subscriptions import TrackedRun
+from airflow_provider_dataops.polling.schedule import TrackedRun
 from tests.unit.polling.polled import polled
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, SingleWatch, connection
 

@@ -18,7 +18,7 @@ from airflow_provider_dataops.errors import (
     TransportError,
 )
 from airflow_provider_dataops.polling.lanes import MOST_IF_LOCKING
-from airflow_provider_dataops.polling.poller import Poller, poller_for, release
+from airflow_provider_dataops.polling.poller import Poller, poller_for
 from airflow_provider_dataops.polling.subscriptions import Signal, Subscription
 from tests.loops import LoopClock, run_virtual
 from tests.unit.polling.polled import polled
@@ -26,7 +26,7 @@ from tests.unit.triggers.fakes import WHO, FakePlatform, FakeWatch, SingleWatch,
 
 
 def drained(waiter: Subscription) -> list[Any]:
-    return list(waiter.answers._items)
+    return list(waiter._answers)
 
 
 def test_one_request_per_interval_covers_all_runs_of_a_group() -> None:
@@ -187,7 +187,7 @@ def test_a_result_is_passed_on_only_if_it_is_news_or_the_trigger_wants_it() -> N
                 if change:
                     platform.states["r"] = change
                 for _ in range(2 if change is None else 1):
-                    answer = await waiter.answers.get()
+                    answer = await waiter.next()
                     assert isinstance(answer, RunSnapshot)
                     received.append((asyncio.get_running_loop().time(), answer.state))
                     waiter.wake_at = 100.0
@@ -310,11 +310,9 @@ def test_the_poller_ends_with_its_last_waiter() -> None:
         )
         await asyncio.sleep(3.0)
         poller.leave(one)
-        release(shared, poller)
         await asyncio.sleep(3.0)
         assert platform.requests[-1].run_ids == {"two"}
         poller.leave(two)
-        release(shared, poller)
         await asyncio.sleep(0)
         count = len(platform.requests)
         await asyncio.sleep(600.0)
@@ -334,12 +332,12 @@ def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
             poller.subscribe(FakeWatch(run_id="one"), 30.0),
             poller.subscribe(FakeWatch(run_id="two"), 30.0),
         )
-        assert await one.answers.get() is Signal.POLLER_ENDED
-        assert await two.answers.get() is Signal.POLLER_ENDED
+        assert await one.next() is Signal.POLLER_ENDED
+        assert await two.next() is Signal.POLLER_ENDED
         for waiter in (one, two):
             poller.leave(waiter)
         again = [poller.subscribe(FakeWatch(run_id=run_id), 30.0) for run_id in ("one", "two")]
-        assert [type(await waiter.answers.get()) for waiter in again] == [RunSnapshot, RunSnapshot]
+        assert [type(await waiter.next()) for waiter in again] == [RunSnapshot, RunSnapshot]
         poller.stop()
 
     run_virtual(main())
@@ -402,7 +400,7 @@ def test_many_hanging_requests_of_one_group_delay_another_group_only_by_seconds(
         await asyncio.sleep(3.0)
         began = asyncio.get_running_loop().time()
         waiter = healthy.subscribe(SingleWatch(run_id="b-1", group="b"), 30.0)
-        assert isinstance(await waiter.answers.get(), RunSnapshot)
+        assert isinstance(await waiter.next(), RunSnapshot)
         hung.stop()
         healthy.stop()
         return asyncio.get_running_loop().time() - began
@@ -421,7 +419,6 @@ def test_a_request_that_is_cancelled_before_its_first_step_frees_its_lane() -> N
         def begin_and_leave(lane: Any, now: float) -> Any:
             loop = asyncio.get_running_loop()
             loop.call_soon(poller.leave, waiter)
-            loop.call_soon(release, shared, poller)
             return begin(lane, now)
 
         poller._next_request = begin_and_leave  # type: ignore[method-assign]

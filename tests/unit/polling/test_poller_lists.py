@@ -152,7 +152,7 @@ def test_other_triggers_run_while_thousands_get_the_result_of_a_list(error: ApiE
 
         async def wait(waiter: Subscription) -> None:
             nonlocal woken
-            await waiter.answers.get()
+            await waiter.next()
             woken += 1
             first.set()
 
@@ -206,7 +206,7 @@ def test_runs_that_have_left_a_long_list_are_read_at_once_although_new_triggers_
 
         async def end_of(waiter: Subscription) -> None:
             while True:
-                answer = await waiter.answers.get()
+                answer = await waiter.next()
                 if isinstance(answer, RunSnapshot) and answer.state is RunState.SUCCEEDED:
                     seen.append(asyncio.get_running_loop().time() - began)
                     return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_dataops.core.options import Options
@@ -15,7 +14,7 @@ from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakePlatform, api, connection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     import pytest
 
@@ -40,15 +39,15 @@ class Bench:
                 raise self.settings_error
             return api(**self.settings)
 
-        @asynccontextmanager
-        async def shared(used: Api) -> AsyncIterator[SharedConnection]:
+        async def join(used: Api) -> SharedConnection:
             key = used.settings.account_key
             if self.connection is None or self.connection.api.settings.account_key != key:
                 self.connection = connection(self.platform, options=self.options, **self.settings)
-            yield self.connection
+            return self.connection
 
         monkeypatch.setattr(base.DataOpsTrigger, "api", read)
-        monkeypatch.setattr(waits, "shared", shared)
+        monkeypatch.setattr(waits, "join", join)
+        monkeypatch.setattr(waits, "leave", lambda _: None)
 
     def wait_for(self, waiting: Any, meanwhile: Callable[[], Any] | None = None) -> tuple[float, Any]:
         """Run a trigger to its only event, and return the time and the payload of the event."""

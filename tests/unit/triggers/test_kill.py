@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from tests.loops import run_virtual
 from tests.unit.triggers.fakes import FakeApi, FakeWatch, api
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
+    from collections.abc import Generator
 
     from tests.kept_metrics import KeptMetrics
     from tests.loops import LoopClock
@@ -69,9 +68,8 @@ class Stage:
         async def read(_: object) -> FakeApi:
             return self.tenant.api
 
-        @asynccontextmanager
-        async def shared(_: object) -> AsyncIterator[Any]:
-            yield SimpleNamespace(api=self.tenant.api, driver=self.tenant)
+        async def join(_: object) -> Any:
+            return SimpleNamespace(api=self.tenant.api, driver=self.tenant)
 
         async def state(_: object) -> str | None:
             self.lines_before_the_state = self.lines
@@ -82,7 +80,8 @@ class Stage:
 
         monkeypatch.setattr(base.DataOpsTrigger, "api", read)
         monkeypatch.setattr(base.RunTrigger, "log", logging.getLogger("the task's"))
-        monkeypatch.setattr(waits, "shared", shared)
+        monkeypatch.setattr(waits, "join", join)
+        monkeypatch.setattr(waits, "leave", lambda _: None)
         monkeypatch.setattr(waits, "task_state", state)
 
     def kill(self, *, cancels: bool = True, repeated: bool = True) -> None:

@@ -83,7 +83,7 @@ def platform(monkeypatch: pytest.MonkeyPatch) -> Platform:
     async def connected(_: object) -> AsyncIterator[Platform]:
         yield fake
 
-    async def ended(waited: object) -> Any:
+    async def ended(waited: object, _: object) -> Any:
         return await fake.ended(waited)
 
     def store_link(link: Any, context: Any, url: str) -> None:
@@ -203,7 +203,7 @@ class TestARun:
             platform.xcoms[link.xcom_key] = url
             is_stored.set()
 
-        async def ended(_: object) -> RunEvent:
+        async def ended(_: object, waits: object) -> RunEvent:
             # The wait begins before the link is stored: a triggerer may start thousands of sensors at once.
             assert platform.xcoms == {}
             assert await asyncio.to_thread(is_stored.wait, 30)

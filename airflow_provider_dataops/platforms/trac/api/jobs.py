@@ -23,7 +23,7 @@ from airflow_provider_dataops.platforms.trac.model.jobs import (
     result_outputs,
     snapshot,
 )
-from airflow_provider_dataops.platforms.trac.model.objects import read_found, reading
+from airflow_provider_dataops.platforms.trac.model.objects import Tag, read_found, reading
 from airflow_provider_dataops.platforms.trac.model.updates import read_updates
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.http import Exchange
     from airflow_provider_dataops.core.json import JsonObject
     from airflow_provider_dataops.core.listing import EntryCache, Listed
-    from airflow_provider_dataops.platforms.trac.model.objects import Tag
     from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 #: For each type of job, the types of objects that it can create as its outputs.
@@ -188,20 +187,20 @@ class JobCalls(MetadataCalls):
 
     # --- the states of jobs ----------------------------------------------------------------------------
 
-    def jobs_with_token(
-        self,
-        operator: str,
-        token: str | list[str],
-        tenant: str,
-        cache: EntryCache[FoundJob] | None = None,
-    ) -> Exchange[Listed[FoundJob]]:
-        """Return the jobs that were submitted with one of the given submission tokens.
+    def jobs_of_submission(self, token: str, tenant: str) -> Exchange[Listed[Tag]]:
+        """Return the jobs that were submitted with a submission token."""
+        read = partial(read_found, parse=Tag.from_json)
+        return self._searched(read, "JOB", [TOKEN, "EQ", token], tenant)
 
-        :param operator: ``EQ`` for one token, ``IN`` for several.
+    def waiting_jobs(
+        self, tokens: Iterable[str], tenant: str, cache: EntryCache[FoundJob] | None = None
+    ) -> Exchange[Listed[FoundJob]]:
+        """Return the jobs that were submitted with one of these submission tokens, and for which tasks wait.
+
         :param cache: the jobs that earlier searches of this method found.
         """
         read = partial(read_found, parse=FoundJob.from_json, cache=cache)
-        return self._searched(read, "JOB", [TOKEN, operator, token], tenant)
+        return self._searched(read, "JOB", [TOKEN, "IN", sorted(tokens)], tenant)
 
     def job_snapshot(self, job: Tag, tenant: str) -> Exchange[RunSnapshot]:
         """Return a job in the format that all platforms share, with outputs and log file if it has ended.

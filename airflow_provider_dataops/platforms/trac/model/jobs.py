@@ -126,14 +126,14 @@ def snapshot(job: Tag, *, result: Tag | None = None, outputs: JsonObject | None 
     return JobStatus.from_tag(job).snapshot(job_type, result=result, outputs=outputs)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundJob:
-    """A job as a search found it.
+    """A job for which a task waits, as a search found it. Thousands of active jobs must take little memory.
 
     :param token: its submission token.
-    :param snapshot: the job in the format that all platforms share, without outputs.
-    :param ended: the job itself if it has ended, else ``None``, because thousands of running jobs would take
-        much memory.
+    :param snapshot: the job in the format that all platforms share, without outputs; without any details if
+        the job is active.
+    :param ended: the job itself if it has ended, else ``None``.
     """
 
     token: str
@@ -145,7 +145,7 @@ class FoundJob:
         """Return a job in the response to a search."""
         tag = Tag.from_json(payload)
         found = snapshot(tag)
-        return cls(str(tag.attrs.get(TOKEN)), found, tag if found.state.is_final else None)
+        return cls(str(tag.attrs.get(TOKEN)), found.brief, tag if found.state.is_final else None)
 
 
 def require_job_attrs(job_attrs: JsonObject | None) -> None:

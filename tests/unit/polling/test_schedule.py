@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_dataops.polling.subscriptions import Schedule, Subscription
+from airflow_provider_dataops.polling.schedule import Schedule
+from airflow_provider_dataops.polling.subscriptions import Subscription
 from tests.unit.triggers.fakes import FakeWatch
 
 
@@ -76,7 +77,7 @@ def test_entries_that_are_out_of_date_do_not_pile_up() -> None:
     run = added(schedule, "a", 1e6).run
     for due in range(10_000, 0, -1):
         schedule.set_due(run, float(due))
-    assert len(schedule._heap) < 100
+    assert len(schedule._order) < 100
     next_run = schedule.next_due()
     assert next_run is run
     assert next_run.due == 1.0
