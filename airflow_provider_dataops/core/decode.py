@@ -65,7 +65,7 @@ def loads(text: bytes) -> Any:
     :raises ValueError: if the text is not JSON.
     :raises RecursionError: if the JSON is nested too deep.
     """
-    return json.loads(_without_surrogates(text).decode("utf-8-sig"))
+    return json.loads(_without_surrogates(text.removeprefix(_BOM)).decode())
 
 
 def array(text: bytes | bytearray | Raw) -> Iterator[Raw]:

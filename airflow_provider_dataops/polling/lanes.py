@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,12 @@ GROUP_LIMIT = 16
 class Lane:
     """A place for one request that is being sent."""
 
+    __slots__ = ("_has_ended", "_is_given_up", "_lanes", "group")
+
     def __init__(self, lanes: Lanes, group: Hashable) -> None:
         self._lanes = lanes
-        self._group = group
+        self.group = group
         self._is_given_up = self._has_ended = False
-        self._patience: asyncio.TimerHandle | None = None
 
     def give_up(self) -> None:
         """Free the lane for another request. A second call does nothing."""
@@ -37,17 +39,14 @@ class Lane:
     def give_up_later(self) -> None:
         """Free the lane after :data:`PATIENCE` seconds, unless a rejection may lock the account."""
         if not self._lanes.is_careful():
-            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self.give_up)
+            self._lanes.give_up_later(self)
 
     def release(self) -> None:
         """Free the lane, because its request has ended. A second call does nothing."""
-        if self._has_ended:
-            return
-        self._has_ended = True
-        if self._patience is not None:
-            self._patience.cancel()
-        self._lanes.end(self._group)
-        self.give_up()
+        if not self._has_ended:
+            self._has_ended = True
+            self._lanes.end(self, is_given_up=self._is_given_up)
+            self._is_given_up = True
 
 
 class Lanes:
@@ -68,6 +67,9 @@ class Lanes:
         self._under_way: Counter[Hashable] = Counter()
         #: The requests that wait for a lane, by group. The first group gets the next free lane.
         self._waiting: OrderedDict[Hashable, deque[asyncio.Future[Lane]]] = OrderedDict()
+        #: When requests give up their lanes. One timer serves all of them.
+        self._patience: OrderedDict[Lane, float] = OrderedDict()
+        self._has_timer = False
 
     @property
     def limit(self) -> int:
@@ -94,12 +96,37 @@ class Lanes:
         self._used -= 1
         self.assign()
 
-    def end(self, group: Hashable) -> None:
-        """Record that a request of this group has ended."""
-        self._under_way[group] -= 1
-        if not self._under_way[group]:
-            del self._under_way[group]
+    def end(self, lane: Lane, *, is_given_up: bool) -> None:
+        """Record that the request of a lane has ended."""
+        self._patience.pop(lane, None)
+        self._under_way[lane.group] -= 1
+        if not self._under_way[lane.group]:
+            del self._under_way[lane.group]
+        if not is_given_up:
+            self._used -= 1
         self.assign()
+
+    def give_up_later(self, lane: Lane) -> None:
+        """Free the lane after :data:`PATIENCE` seconds, unless its request has ended by then."""
+        loop = asyncio.get_running_loop()
+        self._patience[lane] = loop.time() + PATIENCE
+        if not self._has_timer:
+            self._has_timer = True
+            # Use an empty context, because the context of a trigger would keep its logger alive.
+            loop.call_later(PATIENCE, self._give_up, context=contextvars.Context())
+
+    def _give_up(self) -> None:
+        """Free the lanes whose time has come."""
+        loop = asyncio.get_running_loop()
+        self._has_timer = False
+        while self._patience:
+            lane, until = next(iter(self._patience.items()))
+            if until > loop.time():
+                self._has_timer = True
+                loop.call_at(until, self._give_up, context=contextvars.Context())
+                return
+            del self._patience[lane]
+            lane.give_up()
 
     def assign(self) -> None:
         """Give the free lanes to waiting requests. The groups take turns, with one lane at each turn."""
@@ -115,7 +142,8 @@ class Lanes:
         return self._used < self.limit
 
     def _may_take(self, group: Hashable) -> bool:
-        most = max(1, self.limit - 1) if self.is_careful() else max(GROUP_LIMIT, self.limit)
+        limit = self.limit
+        most = max(1, limit - 1) if self.is_careful() else max(GROUP_LIMIT, limit)
         return self._under_way[group] < most
 
     def _taken(self, group: Hashable) -> Lane:
