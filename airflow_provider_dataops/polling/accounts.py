@@ -50,7 +50,8 @@ class _Expiry:
 class Account:
     """The settings of one Airflow connection, shared by all its triggers on one event loop.
 
-    Each trigger uses it in a ``with`` statement. The last one makes the event loop forget it.
+    Each trigger uses it in a ``with`` statement, or from :meth:`join` to :meth:`leave`. The last one makes
+    the event loop forget it.
 
     :param conn_type: the type of the Airflow connection.
     :param conn_id: the Airflow connection.
@@ -71,11 +72,19 @@ class Account:
 
     def __enter__(self) -> Self:
         """Use the account until the end of the ``with`` statement."""
-        self._users += 1
+        self.join()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Forget the account if this was its last trigger."""
+        """Call :meth:`leave`."""
+        self.leave()
+
+    def join(self) -> None:
+        """Use the account until :meth:`leave`."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """Do not use the account any more. If this was its last trigger, forget it."""
         self._users -= 1
         if not self._users:
             self._stop()

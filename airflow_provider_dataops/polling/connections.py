@@ -7,7 +7,6 @@ import contextvars
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakValueDictionary
 
 from airflow_provider_dataops.adapters import metrics
 from airflow_provider_dataops.adapters.secrets import aregister_secret
@@ -16,6 +15,7 @@ from airflow_provider_dataops.core.http import Request
 from airflow_provider_dataops.core.metrics import Counter
 from airflow_provider_dataops.errors import ApiError
 from airflow_provider_dataops.polling.deadline_timers import DeadlineTimers
+from airflow_provider_dataops.polling.joint_task import JointTask
 from airflow_provider_dataops.polling.lanes import Lane, Lanes
 from airflow_provider_dataops.transport.aio import AsyncDriver
 from airflow_provider_dataops.transport.gate import RequestGate
@@ -149,8 +149,8 @@ def _as_answer_to(exchange: Exchange[Any], refusal: ApiError) -> ApiError:
 
 _Key = tuple[int, type["Api"], str]
 _connections: dict[_Key, SharedConnection] = {}
-#: The locks for opening connections. A lock exists only while a trigger holds it or waits for it.
-_opening: WeakValueDictionary[_Key, asyncio.Lock] = WeakValueDictionary()
+#: The connections that are being opened.
+_opening: dict[_Key, JointTask[SharedConnection]] = {}
 
 
 async def join(api: Api) -> SharedConnection:
@@ -160,14 +160,11 @@ async def join(api: Api) -> SharedConnection:
     after the last trigger has left.
     """
     key = _key(api)
-    async with _opening.setdefault(key, asyncio.Lock()):
-        connection = _connections.get(key)
-        if connection is None:
-            driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
-            await driver.open()
-            connection = _connections[key] = SharedConnection(driver)
-            connection.life = _live(key, connection)
-            await anext(connection.life)
+    while (connection := _connections.get(key)) is None:
+        if key not in _opening:
+            _opening[key] = JointTask(_open(key, api), f"open connection {api.settings.conn_id}")
+            _opening[key].task.add_done_callback(lambda _: _opening.pop(key, None))
+        await _opening[key].result()
     connection.users += 1
     if connection.closing is not None:
         connection.closing.cancel()
@@ -175,15 +172,30 @@ async def join(api: Api) -> SharedConnection:
     return connection
 
 
+async def _open(key: _Key, api: Api) -> SharedConnection:
+    driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
+    await driver.open()
+    connection = SharedConnection(driver)
+    connection.life = _live(key, connection)
+    await anext(connection.life)
+    _connections[key] = connection
+    # The triggers that wait for the connection may all have been cancelled meanwhile.
+    _close_later(connection)
+    return connection
+
+
 def leave(connection: SharedConnection) -> None:
     """Do not use a connection any more. Close it later if this was its last trigger."""
     connection.users -= 1
     if connection.users == 0:
-        # Use an empty context, because the context of the last trigger would keep that trigger's logger
-        # alive.
-        connection.closing = asyncio.get_running_loop().call_later(
-            LINGER, _close, _key(connection.api), connection, context=contextvars.Context()
-        )
+        _close_later(connection)
+
+
+def _close_later(connection: SharedConnection) -> None:
+    # Use an empty context, because the context of the last trigger would keep that trigger's logger alive.
+    connection.closing = asyncio.get_running_loop().call_later(
+        LINGER, _close, _key(connection.api), connection, context=contextvars.Context()
+    )
 
 
 def _key(api: Api) -> _Key:

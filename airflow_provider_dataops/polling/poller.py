@@ -97,7 +97,8 @@ class Poller:
         subscription = Subscription(watch, poll_interval, began=now)
         self.connection.waits += 1
         # Triggers that start together, such as after a restart, are spread over the interval.
-        spread = clock.random() * self._interval(0.0, poll_interval, watch)
+        first = interval(0.0, poll_interval, 0.5, shortest=self._shortest_interval(watch))
+        spread = clock.random() * first
         self._schedule.add(subscription, now + pause + spread)
         if seconds < math.inf:
             self.connection.deadlines.add(subscription, seconds)
@@ -282,6 +283,7 @@ class Poller:
         :param answers: the results, by the key of the run.
         """
         clock = self.connection.driver.clock
+        shortest = self._shortest_interval(runs[0].watch)
 
         def delay(run: TrackedRun, now: float) -> float:
             answer = answers.get(run.key)
@@ -290,7 +292,7 @@ class Poller:
                 return failure_pause(run.failures, answer, clock.random())
             if answer is not None:
                 run.failures = 0
-                return self._interval(now - run.began, run.poll_interval, run.watch, clock.random())
+                return interval(now - run.began, run.poll_interval, clock.random(), shortest=shortest)
             return run.due - now
 
         await self._give(runs, answers, delay)
@@ -310,7 +312,9 @@ class Poller:
             self._schedule.set_due(run, now + delay(run, now))
             done += 1
             if (answer := answers.get(run.key)) is not None:
-                done += WAKING * sum(one.deliver(answer, now) for one in run.subscriptions)
+                for subscription in run.subscriptions:
+                    if subscription.deliver(answer, now):
+                        done += WAKING
             if done >= SLICE:
                 done = 0
                 await asyncio.sleep(0)
@@ -344,12 +348,12 @@ class Poller:
             run.failures = failures
         await self._give(runs, dict.fromkeys((run.key for run in runs), error), lambda _run, _now: pause)
 
-    def _interval(self, age: float, poll_interval: float, watch: RunWatch, chance: float = 0.5) -> float:
-        """Return the seconds until a run of this age is read again."""
+    def _shortest_interval(self, watch: RunWatch) -> float:
+        """Return the shortest interval of young runs, in seconds; see :func:`.interval`."""
         waits = self.connection.waits
-        listed = min(waits / YOUNG_LISTED_PER_SECOND, YOUNG_LISTED)
-        shortest = listed if watch.sweeps else waits / YOUNG_PER_SECOND
-        return interval(age, poll_interval, chance, shortest=shortest)
+        if watch.sweeps:
+            return min(waits / YOUNG_LISTED_PER_SECOND, YOUNG_LISTED)
+        return waits / YOUNG_PER_SECOND
 
 
 def _resumed(exchange: Exchange[T], step: Step) -> Exchange[T]:

@@ -53,39 +53,40 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
         outline=trigger.published_state or "",
         chance=SYSTEM_CLOCK.random(),
     )
+    account = _account(trigger)
+    account.join()
     deaths = 0
     try:
-        with _account(trigger) as account:
-            while True:
-                connection = await join(await _api(trigger, account, progress))
+        while True:
+            connection = await join(await _api(trigger, account, progress))
+            try:
+                poller, subscription = _subscribed(trigger, connection, progress, is_again=deaths > 0)
+                account.watch(subscription)
                 try:
-                    poller, subscription = _subscribed(trigger, connection, progress, is_again=deaths > 0)
-                    account.watch(subscription)
-                    try:
-                        is_current = account.is_current(connection.api)
-                        outcome: RunEvent | Verdict = Verdict.WAIT if is_current else Verdict.RECONNECT
-                        while outcome is Verdict.WAIT:
-                            answer = await subscription.next()
-                            deaths = deaths + 1 if answer is Signal.POLLER_ENDED else 0
-                            if deaths > 1:
-                                raise DataOpsError(
-                                    "polling failed twice; the triggerer's log shows the cause"
-                                )
-                            outcome = _outcome(trigger, poller, subscription, progress, answer)
-                            # Thousands of triggers would keep thousands of snapshots in memory until the next
-                            # one comes.
-                            del answer
-                    finally:
-                        account.unwatch(subscription)
-                        poller.leave(subscription)
+                    is_current = account.is_current(connection.api)
+                    outcome: RunEvent | Verdict = Verdict.WAIT if is_current else Verdict.RECONNECT
+                    while outcome is Verdict.WAIT:
+                        answer = await subscription.next()
+                        deaths = deaths + 1 if answer is Signal.POLLER_ENDED else 0
+                        if deaths > 1:
+                            raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
+                        outcome = _outcome(trigger, poller, subscription, progress, answer)
+                        # Thousands of triggers would keep thousands of snapshots in memory until the next one
+                        # comes.
+                        del answer
                 finally:
-                    leave(connection)
-                if isinstance(outcome, RunEvent):
-                    return outcome
+                    account.unwatch(subscription)
+                    poller.leave(subscription)
+            finally:
+                leave(connection)
+            if isinstance(outcome, RunEvent):
+                return outcome
     except _DeadlineError:
         return progress.timed_out(trigger.deadline)
     except DataOpsError as error:
         return RunEvent(ending=Ending.UNREACHABLE, run_id=trigger.run_id, message=str(error))
+    finally:
+        account.leave()
 
 
 def _subscribed(

@@ -305,36 +305,50 @@ class TestEndOfLoop:
         assert sessions[0].closed
 
 
-def test_a_trigger_that_is_cancelled_while_it_opens_a_connection_leaves_no_connection(
+def test_a_connection_whose_triggers_are_cancelled_while_it_opens_is_closed_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    open_at_once = AsyncDriver.open
+
+    async def open_slowly(driver: AsyncDriver) -> None:
+        await asyncio.sleep(5.0)
+        await open_at_once(driver)
+
     async def main() -> None:
-        begun = asyncio.Event()
-
-        async def open_slowly(_: object) -> None:
-            begun.set()
-            await asyncio.sleep(60.0)
-
-        async def trigger() -> None:
-            async with shared(api()):
-                pass
-
-        with monkeypatch.context() as patched:
-            patched.setattr(AsyncDriver, "open", open_slowly)
-            opening, waiting = asyncio.create_task(trigger()), asyncio.create_task(trigger())
-            await begun.wait()
-            for task in (waiting, opening):
-                task.cancel()
-            await asyncio.wait([opening, waiting])
-            # Their tracebacks reference the lock.
-            del opening, waiting, task
-            gc.collect()
-        assert not dict(connections._opening)
+        monkeypatch.setattr(AsyncDriver, "open", open_slowly)
+        joining = [asyncio.create_task(join(api())) for _ in range(2)]
+        await asyncio.sleep(1.0)
+        for task in joining:
+            task.cancel()
+        await asyncio.wait(joining)
+        await asyncio.sleep(5.0)
+        [opened] = connections._connections.values()
+        await asyncio.sleep(LINGER)
         assert not connections._connections
-        async with shared(api()) as connection:
-            assert connection.users == 1
+        assert not connections._opening
+        assert opened.driver._session is not None
+        assert opened.driver._session.closed
 
     run_virtual(main())
+
+
+def test_a_connection_that_a_trigger_opens_serves_others_although_this_trigger_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened = []
+
+    async def open_slowly(driver: AsyncDriver) -> None:
+        opened.append(driver)
+        await asyncio.sleep(5.0)
+
+    async def main() -> SharedConnection:
+        monkeypatch.setattr(AsyncDriver, "open", open_slowly)
+        first, second = (asyncio.create_task(join(api())) for _ in range(2))
+        await asyncio.sleep(1.0)
+        first.cancel()
+        return await second
+
+    assert [run_virtual(main()).driver] == opened
 
 
 def test_a_user_that_comes_while_a_session_is_closed_gets_a_new_session(

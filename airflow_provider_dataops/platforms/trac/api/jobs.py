@@ -200,7 +200,7 @@ class JobCalls(MetadataCalls):
         :param cache: the jobs that earlier searches of this method found.
         """
         read = partial(read_found, parse=FoundJob.from_json, cache=cache)
-        return self._searched(read, "JOB", [TOKEN, "IN", sorted(tokens)], tenant)
+        return self._searched(read, "JOB", [TOKEN, "IN", sorted(tokens), "STRING"], tenant)
 
     def job_snapshot(self, job: Tag, tenant: str) -> Exchange[RunSnapshot]:
         """Return a job in the format that all platforms share, with outputs and log file if it has ended.

@@ -27,9 +27,9 @@ from airflow_provider_dataops.platforms.trac.model.primitives import PRIMITIVES,
 from airflow_provider_dataops.platforms.trac.model.values import (
     Value,
     ValueType,
-    as_wire,
     instant_from,
     understood,
+    wire_of,
 )
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         raise InvalidArgumentError(
             f"{where}: the operator must be one of {', '.join((*OPERATORS, *_SIGNS))}; given: {operator!r}"
         )
-    basic = None
+    basic, wire = None, None
     if sign == "EXISTS":
         if value is not None:
             raise InvalidArgumentError(f"{where}: EXISTS must have no value; given: {value!r}")
@@ -211,7 +211,7 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
         _reject_empty(sign, value, where)
         plain, kind = understood(value, f"{where}: the value")
         _reject_empty(sign, plain, where)
-        basic = _checked(sign, kind, where)
+        basic, wire = _checked(sign, kind, where), wire_of(plain, kind)
         if attr_type is not None and attr_type != basic:
             raise InvalidArgumentError(
                 f"{where}: attrType must be {basic}, because searchValue has this type; given: {attr_type!r}"
@@ -222,7 +222,7 @@ def _term(name: object, operator: object, value: object, attr_type: object, wher
                 "attrName": name,
                 "attrType": basic,
                 "operator": sign,
-                "searchValue": None if sign == "EXISTS" else as_wire(value, where=where),
+                "searchValue": wire,
             }
         )
     }

@@ -282,7 +282,11 @@ def as_wire(value: object, *, typed: bool = False, where: str = "value") -> dict
     :param where: the name of the argument, for errors.
     :raises InvalidArgumentError: if TRAC has no such value.
     """
-    plain, kind = understood(value, where)
+    return wire_of(*understood(value, where), typed=typed)
+
+
+def wire_of(plain: Any, kind: ValueType, *, typed: bool = False) -> dict[str, Any]:
+    """Return the pair that :func:`understood` has returned in TRAC's JSON; see :func:`as_wire`."""
     body = _body(plain, kind)
     return {"type": kind.as_json(), **body} if typed or kind.basic in ("ARRAY", "MAP") else body
 
