@@ -38,7 +38,7 @@ class PlatformAssets:
         :param name: the asset's name; by default its URI.
         :param ids: the arguments of the function that returns the URI.
         """
-        # Import this here: Airflow calls ``sanitize_uri`` in processes that need only the standard library.
+        # Import this here: Airflow calls ``sanitize_uri`` in processes that need no other part of its SDK.
         from airflow.sdk import Asset
 
         uri = self._uri_of(**ids)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from airflow_provider_dataops.core.lineage import ExternalRun, Lineage
 from airflow_provider_dataops.tasks.base import DataOpsTask
@@ -14,8 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.run import RunSnapshot
 
 
-@dataclass(frozen=True)
-class SeenRun:
+class SeenRun(Struct, frozen=True):
     """The run of a task, as this process has seen it last.
 
     :param namespace: the namespace of the run's datasets in lineage.

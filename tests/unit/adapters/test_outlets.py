@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from msgspec.structs import replace
 
 from airflow_provider_dataops.adapters.outlets import fill_outlets
 from airflow_provider_dataops.core.lineage import ExternalRun, Lineage, Names
@@ -105,7 +105,7 @@ def test_another_kind_of_outlet_is_ignored(
 def test_an_output_that_cannot_be_stored_does_not_keep_the_others_from_the_alias(
     events: OutletEventAccessors, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken = dataclasses.replace(RYE, uri="")
+    broken = replace(RYE, uri="")
     fill(events, ALIAS, outputs=(broken, OAT))
     assert [event.dest_asset_key.uri for event in events[ALIAS].asset_alias_events] == [OAT.uri]
     assert "An outlet (AssetAlias) gets no facts about the run" in caplog.text
