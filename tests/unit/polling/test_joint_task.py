@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+
+import pytest
+
+from airflow_provider_dataops.polling.joint_task import JointTask
+from tests.loops import run_virtual
+
+
+def test_a_waiter_that_is_cancelled_cancels_neither_the_work_nor_the_others() -> None:
+    async def work() -> str:
+        await asyncio.sleep(5.0)
+        return "done"
+
+    async def main() -> list[str | BaseException]:
+        joint = JointTask(work(), "work")
+        waiters = [asyncio.create_task(joint.result()) for _ in range(3)]
+        await asyncio.sleep(1.0)
+        waiters[0].cancel()
+        return await asyncio.gather(*waiters, return_exceptions=True)
+
+    cancelled, *others = run_virtual(main())
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert others == ["done", "done"]
+
+
+def test_an_error_reaches_each_waiter_also_one_that_comes_later() -> None:
+    async def fail() -> None:
+        raise KeyError("no connection c")
+
+    async def main() -> None:
+        joint = JointTask(fail(), "fail")
+        for _ in range(2):
+            with pytest.raises(KeyError, match="no connection c"):
+                await joint.result()
+
+    run_virtual(main())
+
+
+def test_the_work_does_not_get_the_context_of_the_first_trigger() -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+
+    async def work() -> str:
+        return who.get()
+
+    async def main() -> str:
+        who.set("the first trigger")
+        return await JointTask(work(), "work").result()
+
+    assert run_virtual(main()) == "nobody"
