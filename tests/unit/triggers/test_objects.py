@@ -12,8 +12,8 @@ from tests.unit.triggers.fakes import trigger
 if TYPE_CHECKING:
     from tests.unit.triggers.bench import Bench
 
-#: The collector stops the event loop while it visits all objects. With ten thousand triggers, that takes half a
-#: second. Six of the objects are the asyncio task and what it waits for.
+#: The collector stops the event loop while it visits all objects. With ten thousand triggers, that takes half
+#: a second. Six of the objects are the asyncio task and what it waits for.
 MOST = 20
 
 
