@@ -30,3 +30,18 @@ def announced_size(headers: Mapping[str, str]) -> int | None:
     is_plain = headers.get("content-encoding", "identity") == "identity"
     # Ignore a Content-Length that does not consist of 1 to 18 digits. No file size has more digits.
     return int(length) if is_plain and re.fullmatch("[0-9]{1,18}", length) else None
+
+
+def header_text(value: str, codec: tuple[str, str]) -> str:
+    """Return a header or a reason phrase, decoded as UTF-8, or as Latin-1 if it is not UTF-8.
+
+    :param value: the text as an HTTP library has decoded it.
+    :param codec: the encoding and the error handler that the library has used.
+    """
+    if value.isascii():
+        return value
+    raw = value.encode(*codec)
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")

@@ -26,7 +26,7 @@ from msgspec import Raw, ValidationError
 
 from airflow_provider_dataops.core import decode
 from airflow_provider_dataops.core.arguments import is_encodable
-from airflow_provider_dataops.core.headers import http_date
+from airflow_provider_dataops.core.headers import header_text, http_date
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError
 
 T = TypeVar("T")
@@ -156,11 +156,8 @@ class Reply:
 
         :param codec: the encoding and the error handler that the library has used for the headers.
         """
-        names = {
-            name.lower(): value if value.isascii() else _head_text(value.encode(*codec))
-            for name, value in headers
-        }
-        return cls(status, names, body, _head_text(reason.encode(*codec)))
+        names = {name.lower(): header_text(value, codec) for name, value in headers}
+        return cls(status, names, body, header_text(reason, codec))
 
     def json(self) -> Any:
         """Return the body, decoded from JSON.
@@ -245,14 +242,6 @@ class Reply:
     def date(self) -> float | None:
         """The time in the header ``Date``, in seconds since the epoch; ``None`` without the header."""
         return http_date(self.headers.get("date", ""))
-
-
-def _head_text(raw: bytes) -> str:
-    """Return a reason phrase or a header as text. A value that is not UTF-8 is decoded as Latin-1."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 def read_json(reply: Reply) -> Any:

@@ -40,6 +40,8 @@ class EntryCache(Generic[T]):
 
     def __init__(self) -> None:
         # Two dicts, because Python's garbage collector would visit a tuple for each entry again and again.
+        # Lists are read in threads, so an entry may be removed at any moment. It has a key only while it has
+        # a value.
         self._keys: dict[bytes, Any] = {}
         self._values: dict[bytes, T] = {}
 
@@ -50,11 +52,15 @@ class EntryCache(Generic[T]):
 
     def get(self, digest: bytes) -> tuple[Any, T] | None:
         """Return the key and the value of an entry; ``None`` if no earlier list contained its text."""
-        return (self._keys[digest], self._values[digest]) if digest in self._keys else None
+        try:
+            return self._keys[digest], self._values[digest]
+        except KeyError:
+            return None
 
     def put(self, digest: bytes, key: Any, value: T) -> None:
         """Store the key and the value of an entry."""
-        self._keys[digest], self._values[digest] = key, value
+        self._values[digest] = value
+        self._keys[digest] = key
 
     def trim(self, runs: int) -> None:
         """Forget everything if most entries are out of date.

@@ -114,7 +114,7 @@ class RunSnapshot(JsonDataclass):
     def brief(self) -> Self:
         """The snapshot, without details if the run is active.
 
-        Only a run that has ended needs its details. A triggerer keeps the snapshots of all listed runs.
+        A triggerer keeps the snapshots of all listed runs, and its event contains only a run that has ended.
         """
         return self if self.state.is_final else replace(self, details={})
 

@@ -262,14 +262,14 @@ class QuantemplateApi(Api):
     ) -> Exchange[Listed[RunSnapshot]]:
         """Return some executions of a pipeline, in the format that all platforms share.
 
-        The snapshots of active executions have no details.
-
         :param wanted: the ids of the executions.
-        :param cache: the snapshots from earlier lists of this pipeline.
+        :param cache: the snapshots from earlier lists of this pipeline. With a cache, the snapshots of active
+            executions are :attr:`~.RunSnapshot.brief`.
         """
 
         def convert(execution: Execution) -> RunSnapshot:
-            return execution.snapshot(pipeline_id, organisation_id).brief
+            snapshot = execution.snapshot(pipeline_id, organisation_id)
+            return snapshot if cache is None else snapshot.brief
 
         read = partial(read_wanted, wanted=wanted, convert=convert, cache=cache)
         return self._list(organisation_id, pipeline_id, read)

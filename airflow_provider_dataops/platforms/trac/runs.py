@@ -14,7 +14,7 @@ from airflow_provider_dataops.core.run import RunSnapshot
 from airflow_provider_dataops.core.watch import ConditionWatch, RunWatch
 from airflow_provider_dataops.errors import InvalidArgumentError, MalformedReplyError, NotFoundError
 from airflow_provider_dataops.platforms.trac.limits import SEARCH_LIMIT
-from airflow_provider_dataops.platforms.trac.model.jobs import result_of, snapshot
+from airflow_provider_dataops.platforms.trac.model.jobs import result_of
 from airflow_provider_dataops.platforms.trac.model.selectors import Selector
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TracJobLaunch(Launch):
         :raises MalformedReplyError: if one of these jobs cannot be read.
         """
         found = yield from self.api.jobs_of_submission(token, self.tenant)
-        return [snapshot(job) for job in found.whole()]
+        return found.whole()
 
     def watch(self, run_id: str, token: str = "") -> TracJobWatch:
         """Return the watch, which describes how to wait for the job."""

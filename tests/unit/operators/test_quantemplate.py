@@ -12,6 +12,7 @@ from airflow_provider_dataops.errors import (
     AuthenticationError,
     RateLimitedError,
     RunTimeoutError,
+    TransportError,
 )
 from airflow_provider_dataops.exceptions import PermanentError
 from airflow_provider_dataops.hooks.base import DataOpsHook
@@ -65,6 +66,33 @@ def test_a_retry_returns_the_result_of_the_previous_try(pipeline: Pipeline) -> N
     result = operator().act(attempt.context())
     assert (result["execution_id"], result["run_number"], result["state"]) == ("e-1", 1, "succeeded")
     assert pipeline.sent.count("POST p-1") == 1
+
+
+class TestATaskThatDoesNotWait:
+    def test_returns_the_same_result_if_a_retry_finds_the_execution(self, pipeline: Pipeline) -> None:
+        attempt = Attempt()
+        first = operator(wait_for_completion=False).execute(attempt.context())
+        attempt.try_number, attempt.xcoms = 2, {}
+        assert operator(wait_for_completion=False).execute(attempt.context()) == first
+        assert (first["run_number"], first["outputs"]) == (1, [])
+        assert attempt.xcoms["execution_id"] == "e-1"
+
+    def test_returns_the_same_result_if_the_response_was_lost(
+        self, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = pipeline.answer
+
+        def lose(request: Request[Any]) -> Reply:
+            response = answer(request)
+            if request.method == "POST" and request.path.endswith("/executions"):
+                raise TransportError("connection reset")
+            return response
+
+        monkeypatch.setattr(pipeline, "answer", lose)
+        attempt = Attempt()
+        found = operator(wait_for_completion=False).execute(attempt.context())
+        assert (found["execution_id"], found["run_number"], found["outputs"]) == ("e-1", 1, [])
+        assert attempt.xcoms["execution_id"] == "e-1"
 
 
 def test_a_retry_with_another_pipeline_fails_while_the_old_execution_is_active(pipeline: Pipeline) -> None:

@@ -187,9 +187,9 @@ class JobCalls(MetadataCalls):
 
     # --- the states of jobs ----------------------------------------------------------------------------
 
-    def jobs_of_submission(self, token: str, tenant: str) -> Exchange[Listed[Tag]]:
+    def jobs_of_submission(self, token: str, tenant: str) -> Exchange[Listed[RunSnapshot]]:
         """Return the jobs that were submitted with a submission token."""
-        read = partial(read_found, parse=Tag.from_json)
+        read = partial(read_found, parse=lambda payload: snapshot(Tag.from_json(payload)))
         return self._searched(read, "JOB", [TOKEN, "EQ", token], tenant)
 
     def waiting_jobs(

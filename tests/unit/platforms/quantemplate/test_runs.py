@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_dataops.core.listing import EntryCache
 from airflow_provider_dataops.core.run import RunState
 from airflow_provider_dataops.platforms.quantemplate.runs import (
     QuantemplateExecutionLaunch,
@@ -48,6 +49,17 @@ class TestRuns:
             "e-3": RunState.ABSENT,
         }
         assert len(done.requests) == 1
+
+    def test_a_poller_keeps_no_details_of_active_executions(self) -> None:
+        watches = {
+            run_id: QuantemplateExecutionWatch(run_id=run_id, organisation_id="c-1", pipeline_id="p-1")
+            for run_id in ("e-1", "e-2")
+        }
+        body = [execution(id="e-1", runNumber=1, status="Succeeded"), execution(id="e-2")]
+        done = play(watches["e-1"].sweep(quantemplate(), watches, EntryCache()), reply(body=body))
+        assert (done.value["e-1"].details["run_number"], done.value["e-2"].details) == (1, {})
+        alone = play(watches["e-2"].look(quantemplate()), reply(body=body))
+        assert alone.value.details["run_number"] == 7
 
     def test_the_next_execution_has_the_lowest_higher_run_number(self) -> None:
         body = [execution(id=f"e-{n}", runNumber=n) for n in (9, 4, 6, 5)]

@@ -116,6 +116,11 @@ class TestWatch:
         assert sent_payloads(missed)[1]["action"] == "check_run_status"
         assert sent_payloads(missed)[1]["job_id"] == "table-to-storage|x"
 
+    def test_the_result_contains_the_job_id_of_the_watch_if_the_response_leaves_it_out(self) -> None:
+        listed = item("a", configuration_id=STORAGE.configuration_id, job_id=None)
+        done = play(watch(STORAGE, "a", job_id="mine").look(tailer()), results(listed))
+        assert done.value.details["job_id"] == "mine"
+
     def test_a_given_job_id_is_used_as_it_is(self) -> None:
         job_id = "storage-to-storage|000099|x|DEV|stores-{{FD_DATE}}-{{FD_TIME}}.csv"
         done = play(watch(STORAGE, "a", job_id=job_id).look(tailer()), results())

@@ -83,6 +83,13 @@ class TestSubmit:
         }
         assert launch().exact
 
+    @pytest.mark.parametrize("object_id", ["a\x00b", "no uuid", "x" * 2000])
+    def test_a_job_with_an_unreadable_id_is_malformed(self, object_id: str) -> None:
+        found = job("RUNNING")
+        found["header"]["objectId"] = object_id
+        done = play(launch().find_candidates({}, "t0"), hits(found))
+        assert isinstance(done.error, MalformedReplyError)
+
     def test_baseline_and_preparation_send_no_request(self) -> None:
         done = play(launch().record_baseline())
         assert (done.value, done.requests) == ({}, [])
