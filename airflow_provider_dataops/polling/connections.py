@@ -158,13 +158,23 @@ async def join(api: Api) -> SharedConnection:
 
     Call :func:`leave` at the end. The first trigger opens the connection. It is closed :data:`LINGER` seconds
     after the last trigger has left.
+
+    :raises ConnectionSettingsError: if the certificates cannot be used.
     """
-    key = _key(api)
+    key, failures = _key(api), 0
     while (connection := _connections.get(key)) is None:
-        if key not in _opening:
+        is_first = key not in _opening
+        if is_first:
             _opening[key] = JointTask(_open(key, api), f"open connection {api.settings.conn_id}")
             _opening[key].task.add_done_callback(lambda _: _opening.pop(key, None))
-        await _opening[key].result()
+        try:
+            await _opening[key].result()
+        except Exception:
+            # The cause may be brief, such as a certificate file that is just being replaced. It must not end
+            # the waits of thousands of triggers, so one of them tries again.
+            failures += 1
+            if is_first or failures > 1:
+                raise
     connection.users += 1
     if connection.closing is not None:
         connection.closing.cancel()

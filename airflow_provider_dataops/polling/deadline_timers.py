@@ -9,7 +9,7 @@ import math
 from airflow_provider_dataops.polling.subscriptions import Signal, Subscription
 
 #: Deadlines in the same step of this many seconds share one timer, which runs at the end of the step.
-STEP = 0.25
+STEP = 0.05
 
 
 class DeadlineTimers:
@@ -21,10 +21,13 @@ class DeadlineTimers:
     def __init__(self) -> None:
         self._steps: dict[int, tuple[asyncio.TimerHandle, set[Subscription]]] = {}
 
-    def add(self, subscription: Subscription, seconds: float) -> None:
-        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds."""
+    def set(self, subscription: Subscription, seconds: float) -> None:
+        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds, and not at an earlier choice."""
         loop = asyncio.get_running_loop()
-        step = subscription.deadline_step = math.ceil((loop.time() + seconds) / STEP)
+        step = math.ceil((loop.time() + seconds) / STEP)
+        if step != subscription.deadline_step:
+            self.remove(subscription)
+        subscription.deadline_step = step
         if step not in self._steps:
             # Use an empty context, because the context of the first trigger would keep its logger alive.
             timer = loop.call_at(step * STEP, self._expire, step, context=contextvars.Context())

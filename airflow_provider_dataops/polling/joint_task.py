@@ -25,7 +25,14 @@ class JointTask(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T], name: str) -> None:
         self._has_ended = asyncio.Event()
         self.task = asyncio.get_running_loop().create_task(work, name=name, context=contextvars.Context())
-        self.task.add_done_callback(lambda _: self._has_ended.set())
+        self.task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            # Read the error, because asyncio logs an error that nobody has read. All triggers may have been
+            # cancelled.
+            task.exception()
+        self._has_ended.set()
 
     async def result(self) -> T:
         """Wait for the end of the work, and return its result.

@@ -101,7 +101,7 @@ class Poller:
         spread = clock.random() * first
         self._schedule.add(subscription, now + pause + spread)
         if seconds < math.inf:
-            self.connection.deadlines.add(subscription, seconds)
+            self.connection.deadlines.set(subscription, seconds)
         if now + pause + spread < self._sleeps_until:
             self._changed.set()
         if self._task is None or self._task.done():

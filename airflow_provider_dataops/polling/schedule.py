@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
@@ -29,8 +29,6 @@ class TrackedRun:
     :param listed: whether the last list contained the run.
     :param missed_at: when the last list that did not contain the run was read.
     :param in_request: whether the run is being read now.
-    :param poll_interval: the shortest interval that a waiting trigger has chosen, in seconds.
-    :param began: when the youngest wait for this run began.
     """
 
     key: str
@@ -40,16 +38,42 @@ class TrackedRun:
     listed: bool = False
     missed_at: float = -math.inf
     in_request: bool = False
-    poll_interval: float = math.inf
-    began: float = 0.0
     subscriptions: list[Subscription] = field(default_factory=list)
     #: The step of the schedule that contains the run; ``None`` if no step contains it.
     step: int | None = None
+    _is_changed: bool = False
+    _poll_interval: float = math.inf
+    _began: float = 0.0
 
-    def update(self) -> None:
-        """Compute what depends on the triggers that wait. Call this when one is added or removed."""
-        self.poll_interval = min((s.poll_interval for s in self.subscriptions), default=math.inf)
-        self.began = max((s.began for s in self.subscriptions), default=0.0)
+    def add(self, subscription: Subscription) -> None:
+        """Add a trigger that waits for the run."""
+        self.subscriptions.append(subscription)
+        self._is_changed = True
+
+    def remove(self, subscription: Subscription) -> None:
+        """Remove a trigger, if it is still there."""
+        if subscription in self.subscriptions:
+            self.subscriptions.remove(subscription)
+            self._is_changed = True
+
+    @property
+    def poll_interval(self) -> float:
+        """The shortest interval that a waiting trigger has chosen, in seconds."""
+        self._update()
+        return self._poll_interval
+
+    @property
+    def began(self) -> float:
+        """When the youngest wait for this run began."""
+        self._update()
+        return self._began
+
+    def _update(self) -> None:
+        # Thousands of triggers may wait for one run, and leave together. So this is not computed for each.
+        if self._is_changed:
+            self._is_changed = False
+            self._poll_interval = min((s.poll_interval for s in self.subscriptions), default=math.inf)
+            self._began = max((s.began for s in self.subscriptions), default=0.0)
 
 
 class Schedule:
@@ -59,8 +83,9 @@ class Schedule:
         self.runs: dict[str, TrackedRun] = {}
         #: The runs that are read alone next, because a list did not contain them.
         self._alone: deque[TrackedRun] = deque()
-        #: The runs by step. The dict of a step is used as a set that returns its entries in a fixed order.
-        self._steps: dict[int, dict[TrackedRun, None]] = {}
+        #: The runs by step, each step as a set that keeps its order. A plain dict takes longer and longer to
+        #: find its first entry after many entries were removed.
+        self._steps: dict[int, OrderedDict[TrackedRun, None]] = {}
         #: The steps as a heap. It may also contain steps that have no runs any more.
         self._order: list[int] = []
 
@@ -71,17 +96,14 @@ class Schedule:
         if run is None:
             run = self.runs[key] = TrackedRun(key, subscription.watch)
         subscription.run = run
-        run.subscriptions.append(subscription)
-        run.update()
+        run.add(subscription)
         if not run.in_request:
             self.set_due(run, min(run.due, due))
 
     def remove(self, subscription: Subscription) -> None:
         """Remove a trigger. If it was the last one for its run, the run is not read any more."""
         run = subscription.run
-        if subscription in run.subscriptions:
-            run.subscriptions.remove(subscription)
-            run.update()
+        run.remove(subscription)
         if not run.subscriptions and self.runs.get(run.key) is run:
             del self.runs[run.key]
             self._take_out(run)
@@ -94,7 +116,7 @@ class Schedule:
             return
         step = run.step = int(due / STEP)
         if step not in self._steps:
-            self._steps[step] = {}
+            self._steps[step] = OrderedDict()
             heappush(self._order, step)
             if len(self._order) > 64 + 4 * len(self._steps):
                 # Most of these steps have no runs any more. A sorted list is a heap.
@@ -124,8 +146,7 @@ class Schedule:
         """Return the run that is due first. It may be due later than now."""
         while self._order and self._order[0] not in self._steps:
             heappop(self._order)
-        # The last run of the step, because it takes long to find the first one after many were removed.
-        return next(reversed(self._steps[self._order[0]])) if self._order else None
+        return next(iter(self._steps[self._order[0]])) if self._order else None
 
     def take_alone(self) -> TrackedRun:
         """Take the run of :meth:`next_alone` out of the schedule, because it is read now."""

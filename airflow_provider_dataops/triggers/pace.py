@@ -12,38 +12,51 @@ PACE = 0.0008
 
 
 class _Starts:
-    """The triggers of an event loop that have yet to start."""
+    """The triggers of an event loop that have yet to start.
+
+    They wait for a future each, and one task sleeps for all of them: a sleep of its own would be six objects.
+    """
 
     def __init__(self) -> None:
         self._next_start = 0.0
-        # A future for each trigger and one timer for all of them: a sleep of its own would be six objects.
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._task: asyncio.Task[None] | None = None
 
     def add(self, start: asyncio.Future[None]) -> None:
         loop = asyncio.get_running_loop()
-        if not self._waiting and loop.time() >= self._next_start:
+        if self._task is None and loop.time() >= self._next_start:
             self._next_start = loop.time() + PACE
             start.set_result(None)
             return
         self._waiting.append(start)
-        if len(self._waiting) == 1:
-            self._set_timer()
+        if self._task is None:
+            self._begin()
 
-    def _set_timer(self) -> None:
+    def _begin(self) -> None:
         # Use an empty context, because the context of the present trigger would keep its logger alive.
-        loop = asyncio.get_running_loop()
-        loop.call_at(self._next_start, self._start_next, context=contextvars.Context())
+        self._task = asyncio.get_running_loop().create_task(
+            self._start_all(), name="start triggers", context=contextvars.Context()
+        )
+        self._task.add_done_callback(self._ended)
 
-    def _start_next(self) -> None:
+    async def _start_all(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(self._next_start - loop.time())
             start = self._waiting.popleft()
             if not start.done():
-                # After a delay, each turn of the event loop starts one trigger, until the delay is made up.
+                # After a delay, each turn of the loop starts one trigger, until the delay is made up.
                 self._next_start += PACE
                 start.set_result(None)
-                break
-        if self._waiting:
-            self._set_timer()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if task.cancelled():
+            # The event loop ends. It is the key of this object, and the futures keep references to it.
+            self._waiting.clear()
+        elif self._waiting:
+            # A trigger has come since the task took the last one.
+            self._begin()
 
 
 _starts: WeakKeyDictionary[asyncio.AbstractEventLoop, _Starts] = WeakKeyDictionary()

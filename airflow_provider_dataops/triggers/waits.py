@@ -35,6 +35,8 @@ STOP_BUDGET = 20.0
 #: Airflow may take this many seconds to report the state of a task. On a machine with a load of 20, a new
 #: triggerer got its first response after 22 s.
 STATE_BUDGET = 60.0
+#: If a deadline comes more than this many seconds too early, someone has set the machine's clock back.
+CLOCK_STEP = 1.0
 
 
 # --- a run ---------------------------------------------------------------------------------------------
@@ -60,23 +62,27 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
         while True:
             connection = await join(await _api(trigger, account, progress))
             try:
-                poller, subscription = _subscribed(trigger, connection, progress, is_again=deaths > 0)
-                account.watch(subscription)
+                _log_if_refused(trigger, connection)
+                poller, subscription = _subscribed(trigger, account, connection, progress)
                 try:
-                    is_current = account.is_current(connection.api)
-                    outcome: RunEvent | Verdict = Verdict.WAIT if is_current else Verdict.RECONNECT
-                    while outcome is Verdict.WAIT:
+                    outcome: RunEvent | Verdict = Verdict.WAIT
+                    while outcome is Verdict.WAIT and account.is_current(connection.api):
                         answer = await subscription.next()
                         deaths = deaths + 1 if answer is Signal.POLLER_ENDED else 0
                         if deaths > 1:
                             raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
-                        outcome = _outcome(trigger, poller, subscription, progress, answer)
+                        if deaths:
+                            _unsubscribe(account, poller, subscription)
+                            poller, subscription = _subscribed(
+                                trigger, account, connection, progress, pause=FIRST_INTERVAL
+                            )
+                        else:
+                            outcome = _outcome(trigger, poller, subscription, progress, answer)
                         # Thousands of triggers would keep thousands of snapshots in memory until the next one
                         # comes.
                         del answer
                 finally:
-                    account.unwatch(subscription)
-                    poller.leave(subscription)
+                    _unsubscribe(account, poller, subscription)
             finally:
                 leave(connection)
             if isinstance(outcome, RunEvent):
@@ -90,21 +96,32 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
 
 
 def _subscribed(
-    trigger: RunTrigger, connection: SharedConnection, progress: WaitProgress, *, is_again: bool
+    trigger: RunTrigger,
+    account: Account,
+    connection: SharedConnection,
+    progress: WaitProgress,
+    *,
+    pause: float = 0.0,
 ) -> tuple[Poller, Subscription]:
     """Start to wait for a run with a connection.
 
-    :param is_again: whether the poller has ended with an error, so that the next request must not come soon.
+    :param pause: the first request must not be sent before this many seconds have passed.
     """
-    _log_if_refused(trigger, connection)
     progress.kind = f"{connection.api.platform} {connection.api.noun}"
     progress.outage_budget = connection.api.settings.options.outage_budget
     if trigger.not_before:
         quiet = min(trigger.not_before, trigger.deadline) - SYSTEM_CLOCK.wall()
         connection.gate.leave_alone(quiet, SYSTEM_CLOCK.monotonic())
+    pause = FIRST_INTERVAL if progress.refusals else pause
     poller = poller_for(connection, trigger)
-    pause = FIRST_INTERVAL if progress.refusals or is_again else 0.0
-    return poller, poller.subscribe(trigger, trigger.poll_interval, pause=pause, seconds=_remaining(trigger))
+    subscription = poller.subscribe(trigger, trigger.poll_interval, pause=pause, seconds=_remaining(trigger))
+    account.watch(subscription)
+    return poller, subscription
+
+
+def _unsubscribe(account: Account, poller: Poller, subscription: Subscription) -> None:
+    account.unwatch(subscription)
+    poller.leave(subscription)
 
 
 def _outcome(
@@ -114,26 +131,29 @@ def _outcome(
 
     :raises DataOpsError: if waiting does not help. For example, the file with the key is not on this machine.
     """
-    if answer is Signal.SETTINGS_CHANGED or answer is Signal.POLLER_ENDED:
+    if answer is Signal.SETTINGS_CHANGED:
         return Verdict.RECONNECT
-    if answer is Signal.DEADLINE:
-        return _at_deadline(trigger, poller.connection, progress)
-    outcome: RunEvent | Verdict
-    now = SYSTEM_CLOCK.monotonic()
-    next_look = poller.next_look(subscription)
-    if isinstance(answer, ApiError):
-        outcome = progress.failed(answer, now)
-        progress.log_failure(outcome, now, next_look, trigger.log)
-        if outcome is Verdict.GIVE_UP:
-            outcome = RunEvent.unreachable(trigger.run_id, answer)
-    elif isinstance(answer, DataOpsError):
-        raise answer
-    else:
-        outcome = progress.ending(answer, now, next_look, trigger.log) or Verdict.WAIT
-    _publish(trigger, poller.connection, progress)
-    subscription.wake_at = progress.wake_at
-    if outcome is Verdict.WAIT and not _remaining(trigger):
-        return _at_deadline(trigger, poller.connection, progress)
+    outcome: RunEvent | Verdict = Verdict.WAIT
+    if not isinstance(answer, Signal):
+        now = SYSTEM_CLOCK.monotonic()
+        next_look = poller.next_look(subscription)
+        if isinstance(answer, ApiError):
+            outcome = progress.failed(answer, now)
+            progress.log_failure(outcome, now, next_look, trigger.log)
+            if outcome is Verdict.GIVE_UP:
+                outcome = RunEvent.unreachable(trigger.run_id, answer)
+        elif isinstance(answer, DataOpsError):
+            raise answer
+        else:
+            outcome = progress.ending(answer, now, next_look, trigger.log) or Verdict.WAIT
+        _publish(trigger, poller.connection, progress)
+        subscription.wake_at = progress.wake_at
+    if outcome is Verdict.WAIT:
+        # Someone may have set the clock since the wait began.
+        remaining = _remaining(trigger)
+        if remaining <= (CLOCK_STEP if answer is Signal.DEADLINE else 0.0):
+            return _at_deadline(trigger, poller.connection, progress)
+        poller.connection.deadlines.set(subscription, remaining)
     return outcome
 
 

@@ -351,6 +351,29 @@ def test_a_connection_that_a_trigger_opens_serves_others_although_this_trigger_i
     assert [run_virtual(main()).driver] == opened
 
 
+@pytest.mark.parametrize(("fails", "failed"), [(1, 1), (2, 100)], ids=["once", "twice"])
+def test_a_connection_that_does_not_open_is_opened_again_for_the_triggers_that_waited(
+    monkeypatch: pytest.MonkeyPatch, fails: int, failed: int
+) -> None:
+    opened = 0
+
+    async def open_slowly(_: AsyncDriver) -> None:
+        nonlocal opened
+        opened += 1
+        number = opened
+        await asyncio.sleep(1.0)
+        if number <= fails:
+            raise OSError("the certificate is just being replaced")
+
+    async def main() -> int:
+        monkeypatch.setattr(AsyncDriver, "open", open_slowly)
+        ended = await asyncio.gather(*(join(api()) for _ in range(100)), return_exceptions=True)
+        return sum(isinstance(one, OSError) for one in ended)
+
+    assert run_virtual(main()) == failed
+    assert opened == 2
+
+
 def test_a_user_that_comes_while_a_session_is_closed_gets_a_new_session(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

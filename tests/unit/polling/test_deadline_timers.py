@@ -18,7 +18,7 @@ def subscription() -> Subscription:
 def test_a_deadline_comes_at_the_end_of_its_step_and_never_early(seconds: float) -> None:
     async def main() -> float:
         timers, one = DeadlineTimers(), subscription()
-        timers.add(one, seconds)
+        timers.set(one, seconds)
         assert await one.next() is Signal.DEADLINE
         return asyncio.get_running_loop().time()
 
@@ -30,7 +30,7 @@ def test_thousands_of_deadlines_share_a_few_timers() -> None:
         timers, loop = DeadlineTimers(), asyncio.get_running_loop()
         before = len(loop._scheduled)  # type: ignore[attr-defined]
         for n in range(3_000):
-            timers.add(subscription(), 3_600.0 + n / 3_000)
+            timers.set(subscription(), 3_600.0 + n / 3_000)
         return len(loop._scheduled) - before  # type: ignore[attr-defined]
 
     assert run_virtual(main()) <= 1 / STEP + 1
@@ -40,7 +40,7 @@ def test_a_subscription_that_was_removed_gets_no_signal_and_the_others_do() -> N
     async def main() -> None:
         timers, one, two = DeadlineTimers(), subscription(), subscription()
         for waiter in (one, two):
-            timers.add(waiter, 5.0)
+            timers.set(waiter, 5.0)
         timers.remove(one)
         assert await two.next() is Signal.DEADLINE
         waiting = one.next()
@@ -56,7 +56,7 @@ def test_a_subscription_that_was_removed_gets_no_signal_and_the_others_do() -> N
 def test_the_timer_ends_with_its_last_subscription() -> None:
     async def main() -> None:
         timers, one = DeadlineTimers(), subscription()
-        timers.add(one, 5.0)
+        timers.set(one, 5.0)
         timers.remove(one)
         await asyncio.sleep(0)
         handles = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]

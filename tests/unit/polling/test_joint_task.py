@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextvars import ContextVar
 
 import pytest
@@ -50,3 +51,23 @@ def test_the_work_does_not_get_the_context_of_the_first_trigger() -> None:
         return await JointTask(work(), "work").result()
 
     assert run_virtual(main()) == "nobody"
+
+
+def test_an_error_that_nobody_waits_for_any_more_is_not_logged_by_asyncio() -> None:
+    logged: list[str] = []
+
+    async def fail() -> None:
+        await asyncio.sleep(1.0)
+        raise OSError("no such file")
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(str(context)))
+        waiter = asyncio.create_task(JointTask(fail(), "fail").result())
+        await asyncio.sleep(0.5)
+        waiter.cancel()
+        await asyncio.sleep(1.0)
+        del waiter
+        gc.collect()
+
+    run_virtual(main())
+    assert logged == []

@@ -88,3 +88,32 @@ def test_a_run_with_two_triggers_is_taken_once() -> None:
     added(schedule, "a", 2.0)
     added(schedule, "a", 1.0)
     assert len(schedule.take_due(100)) == 1
+
+
+def test_the_interval_is_that_of_the_triggers_that_still_wait() -> None:
+    schedule = Schedule()
+    patient, hasty = (Subscription(FakeWatch(run_id="a"), every, began=every) for every in (60.0, 5.0))
+    for subscription in (patient, hasty):
+        schedule.add(subscription, 1.0)
+    run = patient.run
+    assert (run.poll_interval, run.began) == (5.0, 60.0)
+    schedule.remove(hasty)
+    assert (run.poll_interval, run.began) == (60.0, 60.0)
+
+
+def test_ten_thousand_triggers_of_one_run_leave_without_comparing_all_others_each_time() -> None:
+    compared = 0
+
+    class Counted(float):
+        def __lt__(self, other: float) -> bool:
+            nonlocal compared
+            compared += 1
+            return float(self) < other
+
+    schedule = Schedule()
+    subscriptions = [Subscription(FakeWatch(run_id="a"), Counted(5.0), began=0.0) for _ in range(1_000)]
+    for subscription in subscriptions:
+        schedule.add(subscription, 1.0)
+    for subscription in subscriptions:
+        schedule.remove(subscription)
+    assert compared == 0

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_dataops.triggers import pace
 from tests.loops import run_virtual
+
+if TYPE_CHECKING:
+    from tests.loops import LoopClock
 
 
 async def starts(count: int) -> list[float]:
@@ -43,3 +49,36 @@ class TestTurn:
             return sum(isinstance(one, list) for one in ended)
 
         assert run_virtual(main()) == 2
+
+
+def test_a_trigger_that_comes_just_when_the_last_one_starts_is_started_too(loop_clock: LoopClock) -> None:
+    async def main() -> None:
+        async def start_and_create_another(more: int) -> None:
+            await pace.turn()
+            if more:
+                await start_and_create_another(more - 1)
+
+        async with asyncio.timeout(60.0):
+            await asyncio.gather(*(start_and_create_another(3) for _ in range(2)))
+
+    run_virtual(main())
+
+
+def test_a_loop_that_ends_while_triggers_wait_is_freed() -> None:
+    loops = []
+
+    def loop() -> asyncio.AbstractEventLoop:
+        created = asyncio.new_event_loop()
+        loops.append(weakref.ref(created))
+        return created
+
+    async def main() -> None:
+        waiting = [asyncio.ensure_future(starts(1)) for _ in range(5)]
+        await asyncio.sleep(0)
+        assert not all(one.done() for one in waiting)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(main())
+    del runner
+    gc.collect()
+    assert [one() for one in loops] == [None]

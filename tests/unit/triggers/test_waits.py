@@ -17,11 +17,12 @@ from airflow_provider_dataops.errors import (
 )
 from airflow_provider_dataops.lifecycle.events import Ending, RunEvent
 from airflow_provider_dataops.polling import accounts
-from airflow_provider_dataops.triggers import base
+from airflow_provider_dataops.polling.deadline_timers import STEP
+from airflow_provider_dataops.triggers import base, waits
 from airflow_provider_dataops.triggers.base import PauseTrigger
 from tests.loops import EPOCH, LoopClock, run_virtual
 from tests.unit.triggers.bench import Bench, condition
-from tests.unit.triggers.fakes import FakePlatform, SentRequest, outage, trigger
+from tests.unit.triggers.fakes import FakePlatform, SentRequest, api, outage, trigger
 
 if TYPE_CHECKING:
     from tests.kept_metrics import KeptMetrics
@@ -126,7 +127,7 @@ def test_a_timeout_of_the_connection_read_is_not_a_timeout_of_the_run(
 def test_the_deadline_ends_the_wait_during_an_outage(bench: Bench) -> None:
     bench.platform.failing = outage(until=1e9)
     at, event = bench.wait_for_run(trigger(deadline=EPOCH + 100.0))
-    assert at == pytest.approx(100.0)
+    assert at == pytest.approx(100.0, abs=2 * STEP)
     assert event.ending is Ending.TIMEOUT
 
 
@@ -155,7 +156,7 @@ def test_a_list_that_is_too_large_is_tolerated_until_the_deadline(
 ) -> None:
     bench.platform.failing = lambda _: ReplyTooLargeError("larger than 67108864 bytes", status=200)
     at, event = bench.wait_for_run(trigger(deadline=EPOCH + 7_200.0))
-    assert at == pytest.approx(7_200.0)
+    assert at == pytest.approx(7_200.0, abs=2 * STEP)
     assert event.ending is Ending.TIMEOUT
     assert "larger than 67108864 bytes" in event.message
     # A few lines in the task's log, which is written to the standard output here, and one in the triggerer's.
@@ -363,3 +364,49 @@ def test_an_unusable_connection_ends_the_wait_with_its_cause(bench: Bench) -> No
     assert event.ending is Ending.UNREACHABLE
     assert event.message == "connection 'c': no such file as its key"
     assert len(bench.platform.requests) == 1
+
+
+@pytest.mark.parametrize("step", [-300.0, 300.0], ids=["back", "forward"])
+def test_the_deadline_follows_the_clock_if_someone_sets_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    class Clock(LoopClock):
+        offset = 0.0
+
+        def wall(self) -> float:
+            return super().wall() + self.offset
+
+    clock = Clock()
+    monkeypatch.setattr(waits, "SYSTEM_CLOCK", clock)
+
+    async def set_clock() -> None:
+        await asyncio.sleep(60.0)
+        clock.offset = step
+
+    at, event = bench.wait_for_run(trigger(deadline=EPOCH + 3_600.0), set_clock)
+    assert at + step == pytest.approx(3_600.0, abs=2 * STEP)
+    assert event.ending is Ending.TIMEOUT
+
+
+def test_an_error_in_the_poller_does_not_make_the_trigger_wait_for_the_settings(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [TypeError("a bug")]
+
+    async def read(_: object) -> Any:
+        bench.connections_read += 1
+        if bench.connections_read > 1:
+            await asyncio.sleep(5.0)
+            raise ConnectionSettingsError("connection 'c': a field is wrong")
+        return api()
+
+    async def end() -> None:
+        await asyncio.sleep(120.0)
+        bench.platform.states["r-1"] = RunState.SUCCEEDED
+
+    monkeypatch.setattr(base.DataOpsTrigger, "api", read)
+    # The connection is read again at 55 s, and that takes 5 s.
+    bench.platform.failing = lambda request: errors.pop() if errors and request.at > 55.0 else None
+    _, event = bench.wait_for_run(trigger(poll_interval=3.0), end)
+    assert event.ending is Ending.FINISHED
+    assert not errors
