@@ -40,8 +40,7 @@ class EntryCache(Generic[T]):
 
     def __init__(self) -> None:
         # Two dicts, because Python's garbage collector would visit a tuple for each entry again and again.
-        # Lists are read in threads, so an entry may be removed at any moment. It has a key only while it has
-        # a value.
+        # Lists are read in threads, so an entry may be removed at any moment.
         self._keys: dict[bytes, Any] = {}
         self._values: dict[bytes, T] = {}
 

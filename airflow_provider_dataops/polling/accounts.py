@@ -25,6 +25,8 @@ READ_AGAIN = 55.0
 #: After a refusal of the credentials, a connection is read again, unless an earlier refusal has caused a read
 #: less than this many seconds ago. So a few reads are enough for all triggers whose requests were refused.
 READ_RECENTLY = 1.0
+#: If Airflow does not return a connection that was never read, it is read once more after this many seconds.
+FIRST_READ_AGAIN = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +160,17 @@ class Account:
         return self._reading
 
     async def _renew(self) -> Api:
-        api = await self._read()
+        try:
+            api = await self._read()
+        except DataOpsError:
+            raise
+        except Exception as error:
+            if self._api is not None:
+                raise
+            # Thousands of triggers may wait for their first read, for instance while Airflow starts again.
+            log.warning("Connection %s could not be read: %r", self._conn_id, error)
+            await asyncio.sleep(FIRST_READ_AGAIN)
+            api = await self._read()
         before, self._api, self._read_at = self._api, api, SYSTEM_CLOCK.monotonic()
         if before is not None and before.settings.account_key != api.settings.account_key:
             log.info("The settings of connection %s have changed", self._conn_id)
@@ -170,7 +182,9 @@ class Account:
         self._reading = None
         if task.cancelled():
             return
-        if (error := task.exception()) is not None and self._api is not None:
+        if (error := task.exception()) is not None:
+            self._read_after_refusal = -math.inf
+        if error is not None and self._api is not None:
             log.warning(
                 "Connection %s could not be read again: %r. Its triggers use the settings of %.0f s ago",
                 self._conn_id,

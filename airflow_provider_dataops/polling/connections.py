@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,6 +33,10 @@ T = TypeVar("T")
 
 #: A connection stays open for this many seconds after its last trigger has ended.
 LINGER = 30.0
+#: If a connection cannot be opened, it is opened once more after this many seconds.
+OPEN_AGAIN = 2.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -161,20 +166,12 @@ async def join(api: Api) -> SharedConnection:
 
     :raises ConnectionSettingsError: if the certificates cannot be used.
     """
-    key, failures = _key(api), 0
+    key = _key(api)
     while (connection := _connections.get(key)) is None:
-        is_first = key not in _opening
-        if is_first:
+        if key not in _opening:
             _opening[key] = JointTask(_open(key, api), f"open connection {api.settings.conn_id}")
             _opening[key].task.add_done_callback(lambda _: _opening.pop(key, None))
-        try:
-            await _opening[key].result()
-        except Exception:
-            # The cause may be brief, such as a certificate file that is just being replaced. It must not end
-            # the waits of thousands of triggers, so one of them tries again.
-            failures += 1
-            if is_first or failures > 1:
-                raise
+        await _opening[key].result()
     connection.users += 1
     if connection.closing is not None:
         connection.closing.cancel()
@@ -184,7 +181,13 @@ async def join(api: Api) -> SharedConnection:
 
 async def _open(key: _Key, api: Api) -> SharedConnection:
     driver = AsyncDriver(api, register_secret=aregister_secret, clock=SYSTEM_CLOCK)
-    await driver.open()
+    try:
+        await driver.open()
+    except Exception as error:
+        # Thousands of triggers may wait. The cause may be brief, such as a certificate that someone replaces.
+        log.warning("The session of connection %s could not be opened: %r", api.settings.conn_id, error)
+        await asyncio.sleep(OPEN_AGAIN)
+        await driver.open()
     connection = SharedConnection(driver)
     connection.life = _live(key, connection)
     await anext(connection.life)

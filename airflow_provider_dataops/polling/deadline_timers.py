@@ -22,7 +22,7 @@ class DeadlineTimers:
         self._steps: dict[int, tuple[asyncio.TimerHandle, set[Subscription]]] = {}
 
     def set(self, subscription: Subscription, seconds: float) -> None:
-        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds, and not at an earlier choice."""
+        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds, and not at an earlier time."""
         loop = asyncio.get_running_loop()
         step = math.ceil((loop.time() + seconds) / STEP)
         if step != subscription.deadline_step:

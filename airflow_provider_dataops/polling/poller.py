@@ -143,7 +143,7 @@ class Poller:
         now = self.connection.driver.clock.monotonic()
         for run in self._schedule.runs.values():
             for subscription in run.subscriptions:
-                subscription.deliver(Signal.POLLER_ENDED, now)
+                subscription.deliver(Signal.POLLING_FAILED, now)
 
     # --- requests --------------------------------------------------------------------------------------
 
@@ -235,7 +235,7 @@ class Poller:
             await self._hand_out(runs, dict.fromkeys(watches, error))
         except Exception:
             log.exception("Reading the list of %s failed", self.group)
-            await self._hand_out(runs, dict.fromkeys(watches, Signal.POLLER_ENDED))
+            await self._hand_out(runs, dict.fromkeys(watches, Signal.POLLING_FAILED))
         else:
             now = self.connection.driver.clock.monotonic()
             self._list_at, self._listed_at, self._failing_since = 0.0, now, None
@@ -271,7 +271,7 @@ class Poller:
             answer = error
         except Exception:
             log.exception("Reading %s of %s failed", run.key, self.group)
-            answer = Signal.POLLER_ENDED
+            answer = Signal.POLLING_FAILED
         await self._hand_out([run], {run.key: answer})
 
     # --- results ---------------------------------------------------------------------------------------

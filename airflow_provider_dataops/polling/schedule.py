@@ -38,7 +38,8 @@ class TrackedRun:
     listed: bool = False
     missed_at: float = -math.inf
     in_request: bool = False
-    subscriptions: list[Subscription] = field(default_factory=list)
+    #: The triggers. The dict is used as a set that keeps their order.
+    subscriptions: dict[Subscription, None] = field(default_factory=dict)
     #: The step of the schedule that contains the run; ``None`` if no step contains it.
     step: int | None = None
     _is_changed: bool = False
@@ -47,14 +48,13 @@ class TrackedRun:
 
     def add(self, subscription: Subscription) -> None:
         """Add a trigger that waits for the run."""
-        self.subscriptions.append(subscription)
+        self.subscriptions[subscription] = None
         self._is_changed = True
 
     def remove(self, subscription: Subscription) -> None:
         """Remove a trigger, if it is still there."""
-        if subscription in self.subscriptions:
-            self.subscriptions.remove(subscription)
-            self._is_changed = True
+        self.subscriptions.pop(subscription, None)
+        self._is_changed = True
 
     @property
     def poll_interval(self) -> float:

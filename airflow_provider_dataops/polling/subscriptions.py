@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class Signal(Enum):
     """What a trigger may receive instead of a result."""
 
-    #: The poller has ended. The trigger can subscribe again.
-    POLLER_ENDED = auto()
+    #: An exception that is no error of the platform has ended a request or the poller. The trigger can
+    #: subscribe again.
+    POLLING_FAILED = auto()
     #: The Airflow connection has other credentials now, or another URL, TLS or proxy setting.
     SETTINGS_CHANGED = auto()
     #: The wait must end now.

@@ -42,6 +42,10 @@ class _Starts:
     async def _start_all(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            if self._waiting[0].done():
+                # The trigger was cancelled.
+                self._waiting.popleft()
+                continue
             await asyncio.sleep(self._next_start - loop.time())
             start = self._waiting.popleft()
             if not start.done():

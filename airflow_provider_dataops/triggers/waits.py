@@ -57,7 +57,7 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
     )
     account = _account(trigger)
     account.join()
-    deaths = 0
+    failures = 0
     try:
         while True:
             connection = await join(await _api(trigger, account, progress))
@@ -68,10 +68,10 @@ async def run_ended(trigger: RunTrigger) -> RunEvent:
                     outcome: RunEvent | Verdict = Verdict.WAIT
                     while outcome is Verdict.WAIT and account.is_current(connection.api):
                         answer = await subscription.next()
-                        deaths = deaths + 1 if answer is Signal.POLLER_ENDED else 0
-                        if deaths > 1:
+                        failures = failures + 1 if answer is Signal.POLLING_FAILED else 0
+                        if failures > 1:
                             raise DataOpsError("polling failed twice; the triggerer's log shows the cause")
-                        if deaths:
+                        if failures:
                             _unsubscribe(account, poller, subscription)
                             poller, subscription = _subscribed(
                                 trigger, account, connection, progress, pause=FIRST_INTERVAL
@@ -275,7 +275,7 @@ async def condition_met(trigger: ConditionTrigger) -> ConditionEvent:
 async def _condition_met(
     trigger: ConditionTrigger, account: Account, connection: SharedConnection, progress: WaitProgress
 ) -> ConditionEvent | None:
-    """Wait for a condition with one connection. Return ``None`` if the settings may have changed."""
+    """Wait for a condition with one connection. Return ``None`` to begin again, with the present settings."""
     progress.kind = f"The condition at {connection.api.platform}"
     progress.outage_budget = connection.api.settings.options.outage_budget
     limit = asyncio.timeout(_remaining(trigger))
@@ -289,6 +289,9 @@ async def _condition_met(
         if not account.is_current(connection.api):
             # Thousands of conditions come here at the same moment.
             await asyncio.sleep(SYSTEM_CLOCK.random() * min(FIRST_INTERVAL, trigger.poke_interval))
+            return None
+        if _remaining(trigger) > CLOCK_STEP:
+            # Someone has set the clock back.
             return None
         if connection.gate.refusals.last is None:
             raise _DeadlineError from None
@@ -322,6 +325,9 @@ async def _asked(
             pause = trigger.poke_interval * (0.9 + 0.2 * SYSTEM_CLOCK.random())
             progress.not_met(now, max(pause, connection.gate.opens_in(now)), trigger.log)
             _publish(trigger, connection, progress)
+            if not _remaining(trigger):
+                # Someone has set the clock forward.
+                raise _DeadlineError
             await asyncio.sleep(pause)
     return None
 

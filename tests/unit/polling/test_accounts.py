@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_dataops.errors import ConnectionSettingsError
 from airflow_provider_dataops.polling import accounts
-from airflow_provider_dataops.polling.accounts import account_of
+from airflow_provider_dataops.polling.accounts import FIRST_READ_AGAIN, account_of
 from tests.loops import LoopClock, run_virtual
 from tests.unit.triggers.fakes import api
 
@@ -191,7 +191,7 @@ def test_a_first_read_that_fails_raises_its_error_for_each_trigger() -> None:
         return list(await asyncio.gather(*(wait(stored, 1.0) for _ in range(3)), return_exceptions=True))
 
     assert run_virtual(main()) == [stored.error] * 3
-    assert len(stored.reads) == 1
+    assert len(stored.reads) == 2
 
 
 @pytest.mark.parametrize("waited", [0.1, 10.0, 140.0], ids=["at once", "before a refresh", "after refreshes"])
@@ -244,3 +244,32 @@ def test_a_new_loop_reads_the_connection_again() -> None:
         run_virtual(wait(stored, 1.0))
     assert len(stored.reads) == 2
     assert not any(accounts._accounts.values())
+
+
+def test_the_first_read_is_repeated_once_because_thousands_of_triggers_may_wait_for_it() -> None:
+    stored = Stored()
+    stored.error = KeyError("503")
+
+    async def main() -> list[Any]:
+        waiting = [asyncio.ensure_future(wait(stored, 1.0)) for _ in range(100)]
+        await asyncio.sleep(FIRST_READ_AGAIN)
+        stored.error = None
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert len({id(one) for one in run_virtual(main())}) == 1
+    assert len(stored.reads) == 2
+
+
+def test_a_read_after_a_refusal_that_failed_does_not_make_the_old_credentials_fresh() -> None:
+    stored = Stored()
+
+    async def main() -> None:
+        with account_of("tamr", "c", stored.read) as account:
+            await account.api()
+            stored.error = KeyError("503")
+            for _ in range(2):
+                with pytest.raises(KeyError):
+                    await account.api(after_refusal=True)
+
+    run_virtual(main())
+    assert len(stored.reads) == 3

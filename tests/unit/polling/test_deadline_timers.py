@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -63,3 +64,30 @@ def test_the_timer_ends_with_its_last_subscription() -> None:
         assert all(handle.cancelled() for handle in handles)
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(("first", "second"), [(5.0, 60.0), (60.0, 5.0), (5.0, 5.0), (1.0, 0.0)])
+def test_a_new_deadline_replaces_the_earlier_one(first: float, second: float) -> None:
+    async def main() -> list[float]:
+        timers, one = DeadlineTimers(), subscription()
+        timers.set(one, first)
+        timers.set(one, second)
+        signals: list[float] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(120.0):
+                while await one.next() is Signal.DEADLINE:
+                    signals.append(asyncio.get_running_loop().time())
+        return signals
+
+    assert run_virtual(main()) == [pytest.approx(second, abs=2 * STEP)]
+
+
+def test_a_deadline_can_be_set_again_after_it_came() -> None:
+    async def main() -> float:
+        timers, one = DeadlineTimers(), subscription()
+        for _ in range(2):
+            timers.set(one, 5.0)
+            assert await one.next() is Signal.DEADLINE
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == pytest.approx(10.0, abs=4 * STEP)

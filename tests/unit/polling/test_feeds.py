@@ -181,9 +181,9 @@ class TestAConnection:
     def test_that_cannot_be_used_is_read_again(
         self, polled: Feeds, error: Exception, caplog: pytest.LogCaptureFixture
     ) -> None:
-        # The account reads the connection again by itself, too.
-        polled.errors = [error] * 3
-        assert round(polled.poll(150.0)[0][0]) == 120
+        # The account reads the connection again by itself, too. It repeats a first read that Airflow refuses.
+        polled.errors = [error] * (3 if isinstance(error, ConnectionSettingsError) else 4)
+        assert polled.poll(150.0)[0][0] == pytest.approx(122.5, abs=3.0)
         assert caplog.text.count("the event trigger tries again in 60 s") == 2
 
     def test_without_a_value_that_the_feed_needs(

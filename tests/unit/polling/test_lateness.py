@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from airflow_provider_dataops.core.metrics import Timing
 from airflow_provider_dataops.polling.lateness import METRIC_AGAIN, Lateness
 from airflow_provider_dataops.polling.schedule import TrackedRun
+from airflow_provider_dataops.polling.subscriptions import Subscription
 from tests.unit.polling.polled import polled
 from tests.unit.triggers.fakes import FakePlatform, FakeWatch, SingleWatch, connection
 
@@ -28,7 +28,7 @@ def lateness() -> Lateness:
 
 def run_due(at: float) -> Any:
     run = TrackedRun("r", FakeWatch(), due=at)
-    run.subscriptions.append(SimpleNamespace(poll_interval=30.0))  # type: ignore[arg-type]
+    run.add(Subscription(run.watch, 30.0, began=0.0))
     return run
 
 

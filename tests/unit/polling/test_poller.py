@@ -332,8 +332,8 @@ def test_a_poller_that_dies_wakes_all_waiters_and_can_be_restarted() -> None:
             poller.subscribe(FakeWatch(run_id="one"), 30.0),
             poller.subscribe(FakeWatch(run_id="two"), 30.0),
         )
-        assert await one.next() is Signal.POLLER_ENDED
-        assert await two.next() is Signal.POLLER_ENDED
+        assert await one.next() is Signal.POLLING_FAILED
+        assert await two.next() is Signal.POLLING_FAILED
         for waiter in (one, two):
             poller.leave(waiter)
         again = [poller.subscribe(FakeWatch(run_id=run_id), 30.0) for run_id in ("one", "two")]

@@ -101,7 +101,7 @@ def test_the_interval_is_that_of_the_triggers_that_still_wait() -> None:
     assert (run.poll_interval, run.began) == (60.0, 60.0)
 
 
-def test_ten_thousand_triggers_of_one_run_leave_without_comparing_all_others_each_time() -> None:
+def test_a_thousand_triggers_of_one_run_leave_without_comparing_all_others_each_time() -> None:
     compared = 0
 
     class Counted(float):
