@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from msgspec import Struct, field
 
 from airflow_provider_dataops.core.paths import local_path
 from airflow_provider_dataops.errors import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 #: The facts about a dataset have at most this many bytes as JSON. Airflow stores them with each asset event.
 MAX_FACTS = 2000

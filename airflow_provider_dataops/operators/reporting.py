@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from airflow_provider_dataops.core.lineage import ExternalRun, Lineage
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from airflow_provider_dataops.core.run import RunSnapshot
 
 
-class SeenRun(Struct, frozen=True):
+@dataclass(frozen=True)
+class SeenRun:
     """The run of a task, as this process has seen it last.
 
     :param namespace: the namespace of the run's datasets in lineage.
