@@ -22,7 +22,10 @@ class DeadlineTimers:
         self._steps: dict[int, tuple[asyncio.TimerHandle, set[Subscription]]] = {}
 
     def set(self, subscription: Subscription, seconds: float) -> None:
-        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds, and not at an earlier time."""
+        """Send the trigger :attr:`.Signal.DEADLINE` after this many seconds.
+
+        This replaces the deadline that was set before.
+        """
         loop = asyncio.get_running_loop()
         step = math.ceil((loop.time() + seconds) / STEP)
         if step != subscription.deadline_step:
@@ -36,9 +39,11 @@ class DeadlineTimers:
 
     def remove(self, subscription: Subscription) -> None:
         """Do not send the signal to this trigger any more."""
-        timer, subscriptions = self._steps.get(subscription.deadline_step, (None, set[Subscription]()))
+        if subscription.deadline_step not in self._steps:
+            return
+        timer, subscriptions = self._steps[subscription.deadline_step]
         subscriptions.discard(subscription)
-        if timer is not None and not subscriptions:
+        if not subscriptions:
             timer.cancel()
             del self._steps[subscription.deadline_step]
 

@@ -29,8 +29,7 @@ class JointTask(Generic[T]):
 
     def _ended(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
-            # Read the error, because asyncio logs an error that nobody has read. All triggers may have been
-            # cancelled.
+            # If all triggers were cancelled, none of them gets the error. Without this, asyncio would log it.
             task.exception()
         self._has_ended.set()
 

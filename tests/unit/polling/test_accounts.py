@@ -47,7 +47,7 @@ class Stored:
 
 
 class Watcher:
-    """Notes when it is told of a change."""
+    """Records the time of each change of the settings."""
 
     def __init__(self, changes: list[float] | None) -> None:
         self._changes = changes

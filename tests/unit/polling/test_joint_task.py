@@ -41,16 +41,16 @@ def test_an_error_reaches_each_waiter_also_one_that_comes_later() -> None:
 
 
 def test_the_work_does_not_get_the_context_of_the_first_trigger() -> None:
-    who: ContextVar[str] = ContextVar("who", default="nobody")
+    log: ContextVar[str] = ContextVar("log", default="the triggerer's")
 
     async def work() -> str:
-        return who.get()
+        return log.get()
 
     async def main() -> str:
-        who.set("the first trigger")
+        log.set("the first task's")
         return await JointTask(work(), "work").result()
 
-    assert run_virtual(main()) == "nobody"
+    assert run_virtual(main()) == "the triggerer's"
 
 
 def test_an_error_that_nobody_waits_for_any_more_is_not_logged_by_asyncio() -> None:

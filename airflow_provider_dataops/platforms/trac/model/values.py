@@ -286,7 +286,11 @@ def as_wire(value: object, *, typed: bool = False, where: str = "value") -> dict
 
 
 def wire_of(plain: Any, kind: ValueType, *, typed: bool = False) -> dict[str, Any]:
-    """Return the pair that :func:`understood` has returned in TRAC's JSON; see :func:`as_wire`."""
+    """Return a value in TRAC's JSON, as :func:`as_wire` does.
+
+    :param plain: the value, as :func:`understood` has returned it.
+    :param kind: the value's type, as :func:`understood` has returned it.
+    """
     body = _body(plain, kind)
     return {"type": kind.as_json(), **body} if typed or kind.basic in ("ARRAY", "MAP") else body
 
